@@ -1,0 +1,194 @@
+# Ridgeline's daily commands. `make serve` and `make test` need make and Python 3.11 or newer, nothing else.
+# Everything is safe to run in parallel (make -j) and needs no network when nothing changed.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+
+PORT ?= 50051
+OPS_PORT ?= 9464
+MODELS ?= models
+
+PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3)
+PIP_INSTALL := -m pip install --quiet --no-input --disable-pip-version-check
+LOCKED := --require-hashes --no-deps --only-binary=:all: -r
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+PROTO := ridgeline/v1/pricing_service.proto
+BASELINE := proto/ridgeline_v1.binpb
+GOOGLEAPIS := .build/googleapis/google/rpc
+PROTO_DEPS := $(GOOGLEAPIS)/status.proto $(GOOGLEAPIS)/error_details.proto
+PROTOC := .build/protoc/.installed
+STUBS := .build/stubs
+
+UV_VERSION := 0.13.9
+UV := .build/uv/bin/uv
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
+CLIENT_LOCKS := tests/compat/protobuf-6.33.lock tests/compat/protobuf-7.lock
+
+# $(call create-venv,FOLDER): a virtual environment made with the first Python that is new enough.
+define create-venv
+	@if ! $(1)/bin/python -m pip --version >/dev/null 2>&1; then \
+	  found=; \
+	  for python in $(PYTHONS); do \
+	    if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	    then found=$$python; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "Ridgeline needs Python 3.11 or newer with venv and pip; none among: $(PYTHONS)." >&2; \
+	    echo "Install one (Debian, Ubuntu: python3 and python3-venv), or name it: make PYTHON=/path/to/python3.12" >&2; \
+	    exit 1; \
+	  fi; \
+	  $$found -m venv --clear $(1); \
+	fi
+endef
+
+##@ Every day
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: serve
+serve: default-model ## Start a price server here; PORT=50051 OPS_PORT=9464 MODELS=models
+	@echo "Try it, in another terminal:  $(BIN)/ridgeline predict --demo$(if $(filter-out 50051,$(PORT)), --target localhost:$(PORT))"
+	@exec $(BIN)/ridgeline-server serve --models $(MODELS) --address 127.0.0.1:$(PORT) --ops-address 127.0.0.1:$(OPS_PORT)
+
+.PHONY: test
+test: $(INSTALLED) compat ## Run every test
+	@$(BIN)/pytest
+
+.PHONY: check
+check: check-format check-lint check-types check-imports check-proto check-breaking check-stubs check-habits ## Run every static check
+	@echo "All checks passed."
+
+.PHONY: format
+format: $(INSTALLED) ## Format the code and fix what can be fixed safely
+	@$(BIN)/ruff check --fix --quiet --exit-zero
+	@$(BIN)/ruff format
+	@$(BIN)/buf format --write --path proto/ridgeline
+
+.PHONY: generate
+generate: $(PROTOC) $(PROTO_DEPS) ## Write the Python stubs of the contract
+	@$(call generate-into,proto)
+
+.PHONY: baseline
+baseline: $(INSTALLED) $(PROTO_DEPS) ## Accept the contract as it stands: later breaking changes are measured against it
+	@$(call build-image,$(BASELINE))
+
+.PHONY: lock
+lock: $(UV) ## Pin the dependencies anew after a change of pyproject.toml; UPGRADE=1 for newer versions
+	@$(COMPILE) pyproject.toml --extra dev --output-file requirements.lock
+	@echo 'protobuf>=6.33,<6.34' | $(COMPILE) pyproject.toml --extra client --constraint - --output-file tests/compat/protobuf-6.33.lock
+	@$(COMPILE) pyproject.toml --extra client --constraint requirements.lock --output-file tests/compat/protobuf-7.lock
+	@echo 'grpcio-tools==1.71.2' | $(COMPILE) - --output-file proto/requirements-protoc.lock
+
+.PHONY: clean
+clean: ## Remove what was built; the models, the data and .venv stay
+	@rm -rf .build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist examples/node/node_modules
+
+##@ Building blocks
+
+.PHONY: install
+install: $(INSTALLED) ## Create .venv with the pinned dependencies and this project
+
+$(INSTALLED): requirements.lock pyproject.toml
+	$(call create-venv,$(VENV))
+	@echo "Installing the pinned dependencies into $(VENV)"
+	@$(BIN)/python $(PIP_INSTALL) $(LOCKED) requirements.lock
+	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+.PHONY: default-model
+default-model: $(INSTALLED) ## Simulate TechMart and train its model, unless models/ has one
+	@if ! ls $(MODELS)/*/*/manifest.json >/dev/null 2>&1; then \
+	  echo "No model in $(MODELS)/ yet: simulating the TechMart shop and training its model"; \
+	  $(BIN)/ridgeline-export simulate --out data/techmart && \
+	  $(BIN)/ridgeline-export train data/techmart/training.csv --schema data/techmart/schema.toml --out $(MODELS); \
+	fi
+
+.PHONY: proto-deps
+proto-deps: $(PROTO_DEPS) ## Put the google.rpc .proto files that the contract imports into .build/googleapis
+
+$(PROTO_DEPS): $(INSTALLED)
+	@mkdir -p $(@D)
+	@cp "$$($(BIN)/python -c 'import google.rpc; print(*google.rpc.__path__)')/$(@F)" $@
+
+$(PROTOC): proto/requirements-protoc.lock
+	$(call create-venv,.build/protoc)
+	@.build/protoc/bin/python $(PIP_INSTALL) $(LOCKED) $<
+	@touch $@
+
+$(UV):
+	$(call create-venv,.build/uv)
+	@.build/uv/bin/python $(PIP_INSTALL) uv==$(UV_VERSION)
+
+# $(call generate-into,FOLDER)
+generate-into = .build/protoc/bin/python -m grpc_tools.protoc -Iproto -I.build/googleapis \
+	--python_out=$(1) --pyi_out=$(1) --grpc_python_out=$(1) $(PROTO)
+
+# $(call build-image,FILE): the contract as one descriptor image, with what it imports.
+build-image = $(BIN)/buf build --path proto/ridgeline --exclude-source-info --output $(1)
+
+.PHONY: check-format
+check-format: $(INSTALLED) $(PROTO_DEPS) ## Formatting: ruff, buf
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/buf format --diff --exit-code --path proto/ridgeline
+
+.PHONY: check-lint
+check-lint: $(INSTALLED) ## Lint: ruff
+	@$(BIN)/ruff check --quiet
+
+.PHONY: check-types
+check-types: $(INSTALLED) ## Types: mypy, strict
+	@$(BIN)/mypy
+
+.PHONY: check-imports
+check-imports: $(INSTALLED) ## Who may import whom: import-linter
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: check-proto
+check-proto: $(INSTALLED) $(PROTO_DEPS) ## Contract style: buf lint
+	@$(BIN)/buf lint
+
+.PHONY: check-breaking
+check-breaking: $(INSTALLED) $(PROTO_DEPS) ## The contract still serves yesterday's callers: buf breaking
+	@$(call build-image,.build/contract.binpb)
+	@$(BIN)/buf breaking .build/contract.binpb --against $(BASELINE) --exclude-imports
+
+.PHONY: check-stubs
+check-stubs: $(PROTOC) $(PROTO_DEPS) ## The committed stubs are those of the contract
+	@rm -rf $(STUBS) && mkdir -p $(STUBS)
+	@$(call generate-into,$(STUBS))
+	@for stub in $(STUBS)/ridgeline/v1/*; do \
+	  cmp "$$stub" "proto/$${stub#$(STUBS)/}" || { echo "The stubs are not those of $(PROTO). Run: make generate" >&2; exit 1; }; \
+	done
+
+.PHONY: check-habits
+check-habits: $(INSTALLED) ## House rules: lock in step, no stray packages, nothing of one machine in the files
+	@$(BIN)/pytest --quiet tests/unit/habits
+
+.PHONY: compat
+compat: $(CLIENT_LOCKS:tests/compat/%.lock=compat-%) ## The client library on the oldest and the newest protobuf it allows
+
+compat-%: .build/compat-%/.installed
+	@PYTHONPATH=proto:client .build/compat-$*/bin/python tests/compat/round_trip.py $*
+
+.build/compat-%/.installed: tests/compat/%.lock
+	$(call create-venv,$(@D))
+	@$(@D)/bin/python $(PIP_INSTALL) $(LOCKED) $<
+	@touch $@
+
+.PHONY: node-check
+node-check: $(INSTALLED) $(PROTO_DEPS) examples/node/node_modules/.package-lock.json default-model ## The Node client gets the Python client's answer
+	@$(BIN)/python examples/node/check.py
+
+examples/node/node_modules/.package-lock.json: examples/node/package-lock.json
+	@cd examples/node && npm ci --no-audit --no-fund
+	@touch $@

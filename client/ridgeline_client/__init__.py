@@ -1,0 +1,62 @@
+"""The client library and the `ridgeline` command."""
+
+from ridgeline_client.channel import RetryPolicy
+from ridgeline_client.client import PricingClient
+from ridgeline_client.description import Feature, ModelDescription
+from ridgeline_client.errors import (
+    AccessDenied,
+    DeadlineExceeded,
+    InvalidInput,
+    MessageTooLarge,
+    ModelNotFound,
+    Overloaded,
+    PreconditionFailed,
+    PriceRejected,
+    RequestError,
+    RidgelineError,
+    ServerError,
+    ServiceError,
+    Unavailable,
+    Violation,
+)
+from ridgeline_client.results import (
+    Contribution,
+    Explanation,
+    ModelRef,
+    Notice,
+    NoticeCount,
+    NoticeKind,
+    Prediction,
+    PredictionBatch,
+    RowError,
+)
+
+__all__ = [
+    "AccessDenied",
+    "Contribution",
+    "DeadlineExceeded",
+    "Explanation",
+    "Feature",
+    "InvalidInput",
+    "MessageTooLarge",
+    "ModelDescription",
+    "ModelNotFound",
+    "ModelRef",
+    "Notice",
+    "NoticeCount",
+    "NoticeKind",
+    "Overloaded",
+    "PreconditionFailed",
+    "Prediction",
+    "PredictionBatch",
+    "PriceRejected",
+    "PricingClient",
+    "RequestError",
+    "RetryPolicy",
+    "RidgelineError",
+    "RowError",
+    "ServerError",
+    "ServiceError",
+    "Unavailable",
+    "Violation",
+]

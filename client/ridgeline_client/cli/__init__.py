@@ -1,0 +1,1 @@
+"""The `ridgeline` command; needs the `cli` extra."""

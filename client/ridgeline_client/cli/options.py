@@ -1,0 +1,66 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from ridgeline_client.cli import failures
+from ridgeline_client.client import DEFAULT_TARGET, DEFAULT_TIMEOUT, PricingClient
+from ridgeline_client.errors import RidgelineError
+from ridgeline_client.schema import Selection
+
+Target = Annotated[
+    str,
+    typer.Option(
+        "--target", metavar="HOST:PORT", envvar="RIDGELINE_TARGET", help="The server; several with commas."
+    ),
+]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Longest wait for an answer.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines instead of tables for people.")]
+Model = Annotated[str, typer.Option("--model", help="The model's name; the server's default when left out.")]
+Version = Annotated[int | None, typer.Option("--version", min=1, help="The model's version number.")]
+Label = Annotated[str | None, typer.Option("--label", help="A label of a version.")]
+Digest = Annotated[str | None, typer.Option("--digest", help="The digest of a version.")]
+
+TARGET_DEFAULT = DEFAULT_TARGET
+TIMEOUT_DEFAULT = DEFAULT_TIMEOUT
+
+
+class Unknown(StrEnum):
+    """What to do with features the model does not know."""
+
+    REJECT = "reject"
+    IGNORE_AND_REPORT = "ignore_and_report"
+
+
+def selection(model: str, version: int | None, label: str | None, digest: str | None) -> Selection:
+    """Return the version asked for; a usage error when it is named in several ways."""
+    try:
+        return Selection(model, version, label, digest)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+@contextmanager
+def client(target: str, timeout: float, *, as_json: bool) -> Iterator[PricingClient]:
+    """Open a client for the block; an error inside is reported and ends the command with its exit code."""
+    try:
+        opened = PricingClient(target, timeout=timeout)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    except RidgelineError as error:
+        failures.report(error, as_json=as_json)
+        raise typer.Exit(failures.exit_code(error)) from None
+    with opened:
+        try:
+            yield opened
+        except RidgelineError as error:
+            failures.report(error, as_json=as_json)
+            raise typer.Exit(failures.exit_code(error)) from None
+        except UnicodeEncodeError:
+            raise typer.BadParameter("an argument is no valid Unicode text") from None

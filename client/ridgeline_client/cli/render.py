@@ -1,0 +1,173 @@
+"""Tables for people. Everything from outside goes through `Text`, so that no bracket is read as markup."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ridgeline_client.description import Feature, LinearForm, ModelDescription
+from ridgeline_client.results import Explanation, ModelRef, Prediction
+
+TOP_CONTRIBUTIONS = 10
+
+
+def show(*parts: RenderableType) -> None:
+    """Print to standard output."""
+    Console(highlight=False).print(Group(*parts))
+
+
+def prediction(answer: Prediction, interval_level: float) -> RenderableType:
+    """One price with its interval, notices and, when asked for, its explanation."""
+    parts: list[RenderableType] = [_price_facts(answer, interval_level)]
+    if answer.notices:
+        rows = ((n.kind.name, n.feature, n.received, n.used, n.message) for n in answer.notices)
+        parts.append(_table("Notices", ("notice", "feature", "received", "used", "message"), rows))
+    if answer.explanation is not None:
+        parts.append(_explanation(answer.explanation, answer))
+    return Group(*parts)
+
+
+def _price_facts(answer: Prediction, interval_level: float) -> Table:
+    facts = [("Price", _money(answer.price, answer.currency))]
+    if math.isnan(answer.lower):
+        facts.append(("Interval", "none: the price is not the model's own, see the notices"))
+    else:
+        ends = f"{_money(answer.lower, answer.currency)} to {_money(answer.upper, answer.currency)}"
+        facts.append((f"{interval_level:.0%} interval", ends))
+    if answer.model_price != answer.price:
+        facts.append(("Model price", _money(answer.model_price, answer.currency)))
+    facts.append(("Model", _model(answer.model)))
+    if answer.record_id:
+        facts.append(("Record", answer.record_id))
+    facts.append(("Answer id", answer.prediction_set_id))
+    return _facts(facts)
+
+
+def _explanation(explanation: Explanation, answer: Prediction) -> Table:
+    top = explanation.largest(TOP_CONTRIBUTIONS)
+    rest = len(explanation.contributions) - len(top)
+    rows = [("average product", f"{explanation.base:,.2f}")]
+    rows += [(part.feature, f"{part.amount:+,.2f}") for part in top]
+    if rest:
+        total = sum(part.amount for part in explanation.contributions) - sum(part.amount for part in top)
+        rows.append((f"the other {rest} features", f"{total:+,.2f}"))
+    rows.append(("model price", f"{answer.model_price:,.2f}"))
+    return _table("Why this price", ("part", f"amount ({answer.currency})"), rows, right=(1,))
+
+
+def description(model: ModelDescription) -> RenderableType:
+    """What a model version expects and promises."""
+    features = _table(
+        f"{len(model.features)} features",
+        ("feature", "kind", "unit", "valid", "training", "missing", "rank"),
+        (_feature_row(feature) for feature in model.features),
+        right=(5, 6),
+    )
+    parts: list[RenderableType] = [_model_facts(model), features]
+    if model.linear_form is not None:
+        parts.append(_linear_form(model.linear_form, model.currency))
+    if model.reference_profile:
+        rows = (
+            (p.feature, f"{p.mean:g}", f"{p.standard_deviation:g}", " ".join(f"{d:g}" for d in p.deciles))
+            for p in model.reference_profile
+        )
+        parts.append(_table("Training data", ("feature", "mean", "SD", "deciles"), rows, right=(1, 2)))
+    return Group(*parts)
+
+
+def _model_facts(model: ModelDescription) -> Table:
+    guard, interval, metrics, limits = model.guard, model.interval, model.metrics, model.limits
+    prices = f"{guard.min_price:g} to {guard.max_price:g} {model.currency}, outside: {guard.policy}"
+    accuracy = f"RMSE {metrics.rmse:.2f}, MAE {metrics.mae:.2f}, R2 {metrics.r2:.4f}"
+    return _facts(
+        [
+            ("Model", _model(model.model)),
+            ("Predicts", f"{model.target} in {model.currency}"),
+            ("Trained", model.created.isoformat()),
+            ("Price range", prices),
+            ("Fallback", f"above {guard.max_missing_share:.0%} of features missing"),
+            ("Accuracy", f"{accuracy} on {metrics.row_count:,} later rows"),
+            (f"{interval.level:.0%} interval", f"-/+ {interval.half_width:.2f}, covered {_covered(model)}"),
+            ("Limits", f"{limits.max_rows:,} rows, {limits.max_message_bytes:,} bytes a request"),
+            ("Versions", ", ".join(map(str, model.served_versions))),
+            ("Also missing", ", ".join(map(repr, model.missing_tokens)) or "nothing but empty"),
+        ]
+    )
+
+
+def _covered(model: ModelDescription) -> str:
+    return f"{model.metrics.interval_coverage:.1%}"
+
+
+def _feature_row(feature: Feature) -> tuple[str, ...]:
+    if feature.kind == "categorical":
+        seen = ", ".join(category.value or "(missing)" for category in feature.categories[:3])
+        training = f"{seen}, ... {len(feature.categories)} values" if len(feature.categories) > 3 else seen
+    else:
+        training = _range(feature.training_min, feature.training_max)
+    return (
+        feature.name + (" *" if feature.required else ""),
+        feature.kind,
+        feature.unit,
+        _range(feature.valid_min, feature.valid_max),
+        training,
+        f"{feature.missing_rate:.1%}",
+        str(feature.importance_rank or ""),
+    )
+
+
+def _linear_form(form: LinearForm, currency: str) -> Table:
+    numeric = [
+        (
+            term.feature,
+            f"{term.coefficient:+.4f} * (x - {term.centre:g}) / {term.scale:g}, missing: {term.fill:g}",
+        )
+        for term in form.numeric_terms
+    ]
+    categorical = [
+        (
+            term.feature,
+            ", ".join(f"{name or '(missing)'} {amount:+.2f}" for name, amount in term.amounts.items()),
+        )
+        for term in form.categorical_terms
+    ]
+    rows = [("base", f"{form.base:,.4f}"), *numeric, *categorical]
+    return _table(f"Linear form ({currency})", ("term", "amount"), rows)
+
+
+def _facts(pairs: Sequence[tuple[str, str]]) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        table.add_row(Text(name), Text(value))
+    return table
+
+
+def _table(
+    title: str, headers: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()
+) -> Table:
+    table = Table(title=title, title_justify="left")
+    for place, header in enumerate(headers):
+        table.add_column(header, justify="right" if place in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _money(amount: float, currency: str) -> str:
+    return "none" if math.isnan(amount) else f"{amount:,.2f} {currency}"
+
+
+def _model(ref: ModelRef) -> str:
+    return f"{ref.name} version {ref.version} (digest {ref.digest[:12]})"
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None and high is None:
+        return ""
+    return f"{'' if low is None else f'{low:g}'} .. {'' if high is None else f'{high:g}'}".strip()

@@ -1,0 +1,141 @@
+"""Values of a column or a record as the contract wants them; what is missing is `ridgeline.missing`'s to say.
+
+Numbers become float64 with NaN for missing. Categories become a dictionary of texts and int32 codes, 0 for
+missing. Conversions collect what is wrong as (row, message) and raise it all at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ridgeline import missing
+from ridgeline_client.schema import Kind
+
+T = TypeVar("T")
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+# Python compares 1, 1.0 and True equal but writes them differently: only these types may share a dict.
+_TYPES_APART = {str, float, type(None)}
+_PLAIN_NUMBERS = {int, float, type(None)}
+_NO_VALUES = "Mmc"  # datetime64, timedelta64, complex
+
+
+class BadValues(ValueError):
+    """Some values of a column cannot be sent.
+
+    Attributes:
+        problems: (row, message) of each.
+    """
+
+    def __init__(self, problems: list[tuple[int, str]]) -> None:
+        super().__init__(problems[0][1])
+        self.problems = problems
+
+
+def as_array(column: object) -> npt.NDArray[Any]:
+    """Return a column as an array, shape [rows], without guessing: values that have no dtype stay objects.
+
+    Raises:
+        ValueError: the column is a single value, or has not one value per row.
+    """
+    if isinstance(column, str | bytes | Mapping) or not isinstance(column, Iterable):
+        raise ValueError(f"expected one value per row, got a single {type(column).__name__}")
+    if hasattr(column, "dtype"):
+        array = _array_of_typed(column)
+    else:
+        # NumPy would turn ["a", NaN] into the texts "a" and "nan".
+        values = list(column)
+        array = np.fromiter(values, dtype=object, count=len(values))
+    if array.ndim != 1:
+        raise ValueError(f"expected one value per row, got an array of shape {array.shape}")
+    return array
+
+
+def _array_of_typed(column: object) -> npt.NDArray[Any]:
+    if isinstance(column, np.ma.MaskedArray):
+        objects = np.array(column.data, dtype=object)
+        objects[np.ma.getmaskarray(column)] = None
+        return objects
+    return np.asarray(column)
+
+
+def numbers(array: npt.NDArray[Any], tokens: Collection[str] = ()) -> npt.NDArray[np.float64]:
+    """Return a column of numbers, NaN where missing; shape [rows]. Raises BadValues."""
+    if array.dtype.kind in "iufb":
+        return array.astype(np.float64)
+    _refuse_other_dtypes(array, "numbers")
+    if array.dtype.kind == "O" and set(map(type, array)) <= _PLAIN_NUMBERS:
+        try:
+            return array.astype(np.float64)
+        except OverflowError:  # an integer beyond any float: found again below, with its row
+            pass
+    return np.array(_each(array, lambda value: missing.number(value, tokens)), dtype=np.float64)
+
+
+def coded_categories(
+    array: npt.NDArray[Any], tokens: Collection[str] = ()
+) -> tuple[list[str], npt.NDArray[np.int32]]:
+    """Return a column of categories as its distinct texts and codes: 0 is missing, i is text i - 1.
+
+    Returns:
+        The texts in order of first appearance (sorted for numbers), and int32 codes, shape [rows].
+
+    Raises:
+        BadValues: a value is neither text nor a number nor missing.
+    """
+    _refuse_other_dtypes(array, "text or numbers")
+    distinct, places = _distinct(array, tokens)
+    codes: dict[str, int] = {missing.MISSING_CATEGORY: 0}
+    lookup = [codes.setdefault(missing.category(value, tokens), len(codes)) for value in distinct]
+    return list(codes)[1:], np.array(lookup, dtype=np.int32)[places]
+
+
+def _distinct(array: npt.NDArray[Any], tokens: Collection[str]) -> tuple[list[object], npt.NDArray[np.intp]]:
+    """Values of which each stands for one category, and each row's place among them."""
+    if array.dtype.kind in "iufb":
+        unique, places = np.unique(array, return_inverse=True)
+        return unique.tolist(), places
+    values = array.tolist()
+    if not set(map(type, values)) <= _TYPES_APART:
+        values = _each(values, lambda value: missing.category(value, tokens))
+    seen: dict[object, int] = {}
+    places = np.array([seen.setdefault(value, len(seen)) for value in values], dtype=np.intp)
+    return list(seen), places
+
+
+def kind_by_type(values: Iterable[object]) -> Kind:
+    """Guess the kind of a feature the model does not know: text is categorical, anything else numeric."""
+    first = next((value for value in values if not missing.is_missing_value(value)), None)
+    return "categorical" if isinstance(first, str) else "numeric"
+
+
+def single(array: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """Return numbers in single precision. Raises BadValues for finite numbers beyond its range."""
+    beyond = np.isfinite(array) & (np.abs(array) > FLOAT32_MAX)
+    if beyond.any():
+        message = "{!r} does not fit single precision: send dtype='float64'"
+        raise BadValues([(int(row), message.format(float(array[row]))) for row in np.flatnonzero(beyond)])
+    return array.astype(np.float32)
+
+
+def _refuse_other_dtypes(array: npt.NDArray[Any], expected: str) -> None:
+    if array.dtype.kind in _NO_VALUES and array.size:
+        raise BadValues([(0, f"expected {expected}, got a column of {array.dtype}")])
+
+
+def _each(values: Iterable[object], convert: Callable[[object], T]) -> list[T]:
+    converted: list[T] = []
+    problems: list[tuple[int, str]] = []
+    for row, value in enumerate(values):
+        try:
+            converted.append(convert(value))
+        except (ValueError, OverflowError) as error:
+            problems.append((row, str(error)))
+    if problems:
+        raise BadValues(problems)
+    return converted

@@ -1,0 +1,1 @@
+"""From a table to a served model: simulate, train, export, prove, inspect."""

@@ -1,0 +1,125 @@
+"""The command `ridgeline-export`: simulate, train, inspect.
+
+Progress and errors go to stderr, results to stdout. Exit codes: 0 done, 2 wrong input, 1 any other failure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from ridgeline.artifact import ArtifactError
+from ridgeline_export import progress as reporting
+from ridgeline_export.card import Card, read_card
+from ridgeline_export.card_view import show
+from ridgeline_export.problems import ExportError, InputError
+
+DEFAULT_SEED = 20260101
+
+app = typer.Typer(
+    help="Make price models: simulate a table, train and export a model, inspect a version.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+stderr = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+
+
+@app.command()
+def train(
+    table: Annotated[Path, typer.Argument(help="CSV (also .gz) or Parquet file.", show_default=False)],
+    schema: Annotated[Path, typer.Option(help="TOML file that says what the columns mean.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Directory of models; the version appears in OUT/NAME/VERSION.")] = Path(
+        "models"
+    ),
+    as_json: Json = False,
+) -> None:
+    """Train on a table, prove the exported model equal to the trained one and publish it as a new version."""
+    from ridgeline_export.export import export_model  # scikit-learn and onnxruntime take a second to import
+
+    with _errors(), _progress() as progress:
+        path = export_model(table, schema, out, created=datetime.now(UTC).replace(microsecond=0), progress=progress)
+    with _errors():
+        _print(read_card(path), as_json)
+
+
+@app.command()
+def inspect(
+    version: Annotated[Path, typer.Argument(help="Version directory, such as models/techmart/1.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Show the model card of a version: what it predicts, how well, and what moves prices."""
+    with _errors():
+        _print(read_card(version), as_json)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Directory to write the files to.", show_default=False)],
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = DEFAULT_SEED,
+) -> None:
+    """Write the TechMart example: a training table, its schema, a production month and the faults planted in it."""
+    from ridgeline_export.simulate import write
+
+    with _errors(), _progress() as progress:
+        write(out, seed, progress)
+    Console().print(f"Written to {escape(str(out))}", soft_wrap=True)
+
+
+def _print(card: Card, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(card.to_json(), indent=2, ensure_ascii=False))
+    else:
+        show(card, Console())
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turn errors a person can mend into a message and an exit code."""
+    try:
+        yield
+    except (InputError, ArtifactError) as error:
+        stderr.print(f"[bold red]{escape(error.where)}[/bold red]", soft_wrap=True)
+        for problem in error.problems:
+            stderr.print(escape(f"  - {problem}"), soft_wrap=True)
+        raise typer.Exit(2) from None
+    except ExportError as error:
+        stderr.print(f"[bold red]Not exported:[/bold red] {escape(str(error))}", soft_wrap=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        stderr.print(f"[bold red]Failed:[/bold red] {escape(str(error))}", soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def _progress() -> Iterator[reporting.Progress]:
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=stderr) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield report
+
+
+def main() -> None:
+    """Run the command."""
+    app(prog_name="ridgeline-export")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The proof of a version: the exported graph and the formula price every row as scikit-learn does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from ridgeline.artifact import (
+    CATEGORICAL_INPUT,
+    NUMERIC_INPUT,
+    PARITY_TOLERANCE,
+    PRICE_OUTPUT,
+    LinearForm,
+    Parity,
+)
+from ridgeline_export.linear import formula_prices
+from ridgeline_export.pipeline import Categorical, Numeric, predict
+from ridgeline_export.problems import ExportError
+from ridgeline_export.progress import Progress
+from ridgeline_export.training import Trained
+
+ROWS_PER_CALL = 10_000
+
+Prices = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows to compare, with what to call each: numeric float64[n, k], categorical object[n, m]."""
+
+    label: str
+    number: npt.NDArray[np.int64]
+    numeric: Numeric
+    categorical: Categorical
+
+
+class OnnxModel:
+    """An exported graph in onnxruntime, on one thread."""
+
+    def __init__(self, content: bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._inputs = {node.name for node in self._session.get_inputs()}
+
+    def predict(self, numeric: Numeric, categorical: Categorical) -> Prices:
+        """Price rows in one call; returns float64[n]."""
+        tensors = {NUMERIC_INPUT: numeric, CATEGORICAL_INPUT: categorical}
+        feed = {name: tensor for name, tensor in tensors.items() if name in self._inputs}
+        return np.asarray(self._session.run([PRICE_OUTPUT], feed)[0], dtype=np.float64).reshape(-1)
+
+
+def relative_error(price: Prices, expected: Prices) -> Prices:
+    """Return |price - expected| / max(1, |expected|), float64[n]; infinite where either is not a number."""
+    error = np.abs(price - expected) / np.maximum(1.0, np.abs(expected))
+    return np.where(np.isfinite(error), error, np.inf)
+
+
+def prove(model: OnnxModel, trained: Trained, groups: list[Group], progress: Progress) -> Parity:
+    """Compare the graph and the formula with scikit-learn on every row.
+
+    Raises:
+        ExportError: some row differs by more than `PARITY_TOLERANCE`; the worst is named.
+    """
+    total, done, largest = sum(group.number.size for group in groups), 0, 0.0
+    progress("proof", 0, total)
+    for part in _parts(groups):
+        expected = predict(trained.pipeline, part.numeric, part.categorical)
+        error = relative_error(model.predict(part.numeric, part.categorical), expected)
+        _check("the ONNX graph", error, part, expected)
+        _check("the linear form", _formula_error(trained.form, part, expected), part, expected)
+        largest = max(largest, float(error.max()))
+        done += part.number.size
+        progress("proof", done, total)
+    return Parity(row_count=total, largest_error=largest)
+
+
+def _parts(groups: list[Group]) -> Iterator[Group]:
+    for group in groups:
+        for start in range(0, group.number.size, ROWS_PER_CALL):
+            rows = slice(start, start + ROWS_PER_CALL)
+            yield Group(group.label, group.number[rows], group.numeric[rows], group.categorical[rows])
+
+
+def _formula_error(form: LinearForm, part: Group, expected: Prices) -> Prices:
+    return relative_error(formula_prices(form, part.numeric, part.categorical), expected)
+
+
+def _check(what: str, error: Prices, part: Group, expected: Prices) -> None:
+    if (worst := int(np.argmax(error))) >= 0 and error[worst] > PARITY_TOLERANCE:
+        count = int(np.count_nonzero(error > PARITY_TOLERANCE))
+        raise ExportError(
+            f"{what} differs from scikit-learn in {count} of {error.size} rows compared: worst at {part.label} "
+            f"{part.number[worst]}, scikit-learn's price {expected[worst]!r}, relative error {error[worst]:.3g} "
+            f"(at most {PARITY_TOLERANCE:g}); nothing was written"
+        )

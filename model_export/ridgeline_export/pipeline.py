@@ -1,0 +1,55 @@
+"""The scikit-learn pipeline that is trained and exported: two tensors in, one price out.
+
+Columns go by position, because skl2onnx refuses names on a graph with two input tensors. It prices like the
+pipeline of a notebook (`SimpleImputer`, `StandardScaler`, `OneHotEncoder`, `Ridge` with scikit-learn's
+defaults over named columns and NaN), with two differences that do not change a price: a numeric column
+without any value in training keeps its place, with coefficient 0, and a missing category is "", not NaN.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+Numeric = npt.NDArray[np.float64]
+"""float64[n, k], NaN = missing."""
+
+Categorical = npt.NDArray[np.object_]
+"""object[n, m] of str, "" = missing."""
+
+
+def make_pipeline(numeric_count: int, categorical_count: int, alpha: float) -> Pipeline:
+    """Return the unfitted pipeline over `frame(numeric, categorical)`; either count may be 0, not both.
+
+    A missing category is a level of its own when training has some and adds nothing otherwise, as a
+    category never seen adds nothing. `alpha` is scikit-learn's.
+    """
+    if numeric_count + categorical_count == 0:
+        raise ValueError("a model needs at least one feature")
+    parts: list[tuple[str, object, list[int]]] = []
+    if numeric_count:
+        steps = [("impute", SimpleImputer(keep_empty_features=True)), ("scale", StandardScaler())]
+        parts.append(("numeric", Pipeline(steps), list(range(numeric_count))))
+    if categorical_count:
+        columns = list(range(numeric_count, numeric_count + categorical_count))
+        parts.append(("categorical", OneHotEncoder(handle_unknown="ignore"), columns))
+    return Pipeline([("features", ColumnTransformer(parts)), ("ridge", Ridge(alpha=alpha))])
+
+
+def frame(numeric: Numeric, categorical: Categorical) -> pd.DataFrame:
+    """Put both tensors side by side, columns 0 to k + m - 1, the way the pipeline reads them."""
+    k = numeric.shape[1]
+    left = pd.DataFrame(numeric)
+    right = pd.DataFrame({k + j: pd.Series(categorical[:, j], dtype=object) for j in range(categorical.shape[1])})
+    return pd.concat([left, right], axis=1) if right.shape[1] else left
+
+
+def predict(pipeline: Pipeline, numeric: Numeric, categorical: Categorical) -> npt.NDArray[np.float64]:
+    """Price rows with the fitted pipeline; returns float64[n]."""
+    return np.asarray(pipeline.predict(frame(numeric, categorical)), dtype=np.float64).reshape(-1)

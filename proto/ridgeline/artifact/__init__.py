@@ -1,0 +1,105 @@
+"""The artifact contract: what `ridgeline-export` writes and the server reads.
+
+One version is one directory `models/<name>/<version>/`, never rewritten:
+
+    model.onnx       float64 graph, inputs `numeric` double[n, k] and `categorical` string[n, m], output `price`
+    manifest.json    `Manifest`; its SHA-256 as stored is the version's digest
+    linear.json      `LinearForm`: the same model as a formula
+    reference.json   `ReferenceProfile`: what training data looked like
+    golden.npz       arrays numeric float64[g, k], categorical unicode[g, m], price float64[g]
+
+`numeric` holds the manifest's numeric features in order, NaN = missing; `categorical` its categorical
+features in order, "" = missing. Readers ignore fields they do not know and refuse another major format.
+"""
+
+from __future__ import annotations
+
+from ridgeline.artifact.fields import (
+    Convention,
+    GuardPolicy,
+    Kind,
+)
+from ridgeline.artifact.files import (
+    CATEGORICAL_INPUT,
+    GOLDEN_FILE,
+    LINEAR_FILE,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    NUMERIC_INPUT,
+    PARITY_TOLERANCE,
+    PRICE_OUTPUT,
+    REFERENCE_FILE,
+    ArtifactError,
+    digest,
+    parse,
+    to_bytes,
+    version_directories,
+)
+from ridgeline.artifact.manifest import (
+    FORMAT_MAJOR,
+    FORMAT_VERSION,
+    CategoryShare,
+    Fallback,
+    FallbackTable,
+    Feature,
+    Guard,
+    Interval,
+    Manifest,
+    Metrics,
+    Parity,
+    Penalty,
+    PriceRange,
+    SegmentMetrics,
+    Window,
+    schema_fingerprint,
+)
+from ridgeline.artifact.profile import (
+    CategoricalProfile,
+    CategoricalTerm,
+    LinearForm,
+    NumericProfile,
+    NumericTerm,
+    ReferenceProfile,
+)
+
+__all__ = [
+    "ArtifactError",
+    "CATEGORICAL_INPUT",
+    "CategoricalProfile",
+    "CategoricalTerm",
+    "CategoryShare",
+    "Convention",
+    "FORMAT_MAJOR",
+    "FORMAT_VERSION",
+    "Fallback",
+    "FallbackTable",
+    "Feature",
+    "GOLDEN_FILE",
+    "Guard",
+    "GuardPolicy",
+    "Interval",
+    "Kind",
+    "LINEAR_FILE",
+    "LinearForm",
+    "MANIFEST_FILE",
+    "MODEL_FILE",
+    "Manifest",
+    "Metrics",
+    "NUMERIC_INPUT",
+    "NumericProfile",
+    "NumericTerm",
+    "PARITY_TOLERANCE",
+    "PRICE_OUTPUT",
+    "Parity",
+    "Penalty",
+    "PriceRange",
+    "REFERENCE_FILE",
+    "ReferenceProfile",
+    "SegmentMetrics",
+    "Window",
+    "digest",
+    "parse",
+    "schema_fingerprint",
+    "to_bytes",
+    "version_directories",
+]

@@ -1,0 +1,61 @@
+"""`linear.json` and `reference.json`: the model as a formula, and what training data looked like."""
+
+from __future__ import annotations
+
+from ridgeline.artifact.fields import Finite, Part, Share
+
+
+class NumericTerm(Part):
+    """Adds coefficient * (value - centre) / scale; `fill` stands in for a missing value."""
+
+    name: str
+    fill: Finite
+    centre: Finite
+    scale: Finite
+    coefficient: Finite
+
+
+class CategoricalTerm(Part):
+    """Adds amounts[value], or `unknown_amount` for a value that is not there; "" is missing."""
+
+    name: str
+    amounts: dict[str, Finite]
+    unknown_amount: Finite
+
+
+class LinearForm(Part):
+    """base + the sum of all terms = the model price. `base` is the price of an average product."""
+
+    base: Finite
+    numeric: tuple[NumericTerm, ...]
+    categorical: tuple[CategoricalTerm, ...]
+
+
+class NumericProfile(Part):
+    """One numeric feature over training rows, missing ones left out. `sd` has n - 1; `deciles` are 9."""
+
+    name: str
+    row_count: int
+    missing_rate: Share
+    mean: Finite
+    sd: Finite
+    deciles: tuple[Finite, ...]
+
+
+class CategoricalProfile(Part):
+    """Shares of one categorical feature over training rows; "" is missing."""
+
+    name: str
+    row_count: int
+    shares: dict[str, Share]
+
+
+class ReferenceProfile(Part):
+    """What training looked like. `correlations` are Pearson's over pairwise complete rows, in the order of
+    `numeric`, None where undefined; `tier_cut_points` are the terciles of the target."""
+
+    numeric: tuple[NumericProfile, ...]
+    categorical: tuple[CategoricalProfile, ...]
+    correlations: tuple[tuple[Finite | None, ...], ...]
+    target: NumericProfile
+    tier_cut_points: tuple[Finite, ...]

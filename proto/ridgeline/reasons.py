@@ -1,0 +1,44 @@
+"""Why a request or a row was refused: the `reason` of ErrorInfo, FieldViolation and RowError."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+ERROR_DOMAIN = "ridgeline"
+"""ErrorInfo.domain of every error."""
+
+
+class Reason(StrEnum):
+    """One word per cause; the text after each is what the caller should do."""
+
+    # Violations: one feature, one row or one field of the request is wrong.
+    UNKNOWN_FEATURE = "UNKNOWN_FEATURE"
+    WRONG_KIND = "WRONG_KIND"
+    NOT_FINITE = "NOT_FINITE"
+    OUT_OF_VALID_RANGE = "OUT_OF_VALID_RANGE"
+    DUPLICATE_FEATURE = "DUPLICATE_FEATURE"
+    CODE_OUT_OF_DICTIONARY = "CODE_OUT_OF_DICTIONARY"
+    WRONG_LENGTH = "WRONG_LENGTH"
+    REQUIRED_FEATURE_MISSING = "REQUIRED_FEATURE_MISSING"
+    EMPTY_RECORD = "EMPTY_RECORD"
+    PAYLOAD_MISSING = "PAYLOAD_MISSING"
+    INVALID_FIELD = "INVALID_FIELD"
+    STREAM_ORDER = "STREAM_ORDER"
+
+    # Whole requests.
+    INVALID_INPUT = "INVALID_INPUT"
+    MALFORMED_MESSAGE = "MALFORMED_MESSAGE"
+    ROW_LIMIT_EXCEEDED = "ROW_LIMIT_EXCEEDED"
+    UNKNOWN_MODEL = "UNKNOWN_MODEL"
+    UNKNOWN_VERSION = "UNKNOWN_VERSION"
+    UNKNOWN_LABEL = "UNKNOWN_LABEL"
+    DIGEST_NOT_SERVED = "DIGEST_NOT_SERVED"
+    SCHEMA_MISMATCH = "SCHEMA_MISMATCH"
+    PRICE_REJECTED = "PRICE_REJECTED"
+    OVERLOADED = "OVERLOADED"
+    NOT_READY = "NOT_READY"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    UNIMPLEMENTED = "UNIMPLEMENTED"
+    INTERNAL = "INTERNAL"

@@ -1,0 +1,130 @@
+"""One pyarrow column to NumPy by the missing rule, vectorised: Python sees each distinct value once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ridgeline import missing
+
+Numbers = npt.NDArray[np.float64]
+Categories = npt.NDArray[np.object_]
+
+LISTED_ROWS = 5
+"""How many rows and texts of bad cells are listed; all are counted."""
+
+
+@dataclass(frozen=True)
+class BadCells:
+    """Cells of one column that do not fit: how many, the first rows as a person counts, what was found."""
+
+    column: str
+    count: int
+    rows: tuple[int, ...]
+    found: tuple[str, ...]
+    expected: str
+
+
+def numbers_of(
+    name: str, column: pa.ChunkedArray, tokens: Collection[str], first_row: int, bad: list[BadCells]
+) -> Numbers:
+    """Return float64[n], NaN = missing; cells that are no number are NaN and appended to `bad`."""
+    fast = _fast_numbers(_plain(column))
+    if fast is None:
+        def rule(value: object) -> float:
+            return missing.number(value, tokens)
+
+        values, wrong = _by_distinct_value(column, rule, missing.MISSING_NUMBER, np.float64)
+        _note(name, column, wrong, first_row, "a number", bad)
+        return values
+    gaps = missing.missing_numbers(tokens)
+    return np.where(np.isin(fast, list(gaps)), missing.MISSING_NUMBER, fast) if gaps else fast
+
+
+def categories_of(
+    name: str, column: pa.ChunkedArray, tokens: Collection[str], first_row: int, bad: list[BadCells]
+) -> Categories:
+    """Return object[n] of str, "" = missing; cells that are no category are "" and appended to `bad`."""
+    def rule(value: object) -> str:
+        return missing.category(value, tokens)
+
+    values, wrong = _by_distinct_value(column, rule, missing.MISSING_CATEGORY, np.object_)
+    _note(name, column, wrong, first_row, "text or a whole number", bad)
+    return values
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _fast_numbers(column: pa.ChunkedArray) -> Numbers | None:
+    """Cast a column of numbers, or of text that pyarrow reads as the rule does; None where it might not."""
+    kind = column.type
+    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    if numeric or pa.types.is_boolean(kind) or pa.types.is_null(kind):
+        return _to_numpy(pc.cast(column, pa.float64(), safe=False))
+    if not _is_text(kind):
+        return None
+    filled = pc.if_else(pc.equal(column, ""), pa.scalar(None, kind), column)
+    try:
+        parsed = pc.cast(filled, pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    # pyarrow also takes texts like "nan(1)" for NaN; the rule decides about those.
+    odd = pc.any(pc.and_(pc.is_nan(parsed), pc.not_equal(pc.utf8_lower(filled), "nan")))
+    return None if odd.as_py() else _to_numpy(parsed)
+
+
+def _to_numpy(column: pa.ChunkedArray) -> Numbers:
+    return np.array(pc.fill_null(column, missing.MISSING_NUMBER).to_numpy(), dtype=np.float64)
+
+
+def _by_distinct_value(
+    column: pa.ChunkedArray, rule: Callable[[object], Any], gap: Any, dtype: type
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """Apply `rule` to each distinct value; returns the values [n] and which cells it refused [n]."""
+    values: list[npt.NDArray[Any]] = [np.empty(0, dtype)]
+    refused: list[npt.NDArray[np.bool_]] = [np.empty(0, np.bool_)]
+    for chunk in _plain(column).chunks:
+        distinct, codes = _distinct(chunk)
+        texts = np.empty(len(distinct) + 1, dtype=dtype)
+        wrong = np.zeros(len(distinct) + 1, dtype=np.bool_)
+        texts[-1] = gap
+        for i, value in enumerate(distinct):
+            try:
+                texts[i] = rule(value)
+            except ValueError:
+                texts[i], wrong[i] = gap, True
+        values.append(texts[codes])
+        refused.append(wrong[codes])
+    return np.concatenate(values), np.concatenate(refused)
+
+
+def _distinct(chunk: pa.Array) -> tuple[list[object], npt.NDArray[np.int64]]:
+    """Return the distinct values and each row's index into them, -1 for null."""
+    try:
+        encoded = chunk.dictionary_encode()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # lists and other nested types
+        return chunk.to_pylist(), np.arange(len(chunk))
+    codes = pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
+    return encoded.dictionary.to_pylist(), codes
+
+
+def _note(
+    name: str, column: pa.ChunkedArray, wrong: npt.NDArray[np.bool_], first_row: int, expected: str, bad: list[BadCells]
+) -> None:
+    rows = np.flatnonzero(wrong)
+    if rows.size:
+        listed = rows[:LISTED_ROWS]
+        found = tuple(str(column[int(row)].as_py()) for row in listed)
+        bad.append(BadCells(name, int(rows.size), tuple(int(r) + first_row for r in listed), found, expected))

@@ -1,0 +1,1 @@
+"""The price server: loads an artifact, proves it, answers over gRPC."""

@@ -1,0 +1,101 @@
+"""The composition root: puts the parts together, runs them, stops them in order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+
+from ridgeline.v1 import pricing_service_pb2 as pb
+from ridgeline_server.config import Settings
+from ridgeline_server.lifecycle import Lifecycle, State
+from ridgeline_server.ops import OpsServer
+from ridgeline_server.rollout.catalog import load_catalog
+from ridgeline_server.transport.listener import Listener
+from ridgeline_server.transport.servicer import PricingServicer
+
+_log = logging.getLogger("ridgeline")
+
+
+def new_prediction_set_id() -> str:
+    """A fresh name for an answer, 32 hexadecimal digits."""
+    return os.urandom(16).hex()
+
+
+class App:
+    """One server. `start` binds, loads, proves and serves; `stop` drains."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Bind the ports; calls are answered UNAVAILABLE until `start` has loaded the models.
+
+        Raises:
+            OSError: an address cannot be bound.
+        """
+        self._settings = settings
+        self._lifecycle = Lifecycle()
+        limits = pb.Limits(
+            max_rows=settings.max_rows,
+            max_records=settings.max_records,
+            max_message_bytes=settings.max_message_bytes,
+        )
+        servicer = PricingServicer(self._lifecycle.catalog, limits, new_prediction_set_id)
+        self._listener = Listener(settings, servicer, self._lifecycle.refusal)
+        self._ops = (
+            OpsServer(settings.ops_address, lambda: self._lifecycle.state) if settings.ops_address else None
+        )
+
+    @property
+    def address(self) -> str:
+        """Where gRPC is served, with the real port."""
+        return self._listener.address
+
+    @property
+    def ops_address(self) -> str:
+        """Where the operator's HTTP port is, "" when there is none."""
+        return self._ops.address if self._ops else ""
+
+    def listen(self) -> None:
+        """Open the ports; every call is answered UNAVAILABLE and health NOT_SERVING."""
+        self._listener.start()
+        if self._ops:
+            self._ops.start()
+
+    def load(self) -> None:
+        """Load and prove the models, then publish SERVING.
+
+        Raises:
+            ArtifactError: a model must not be served.
+        """
+        started = time.perf_counter()
+        catalog = load_catalog(self._settings.models, self._settings.model)
+        for version in catalog:
+            manifest = version.manifest
+            _log.info("proved %s version %d, digest %s", manifest.name, manifest.version, version.digest[:12])
+        self._lifecycle.serve(catalog)
+        self._listener.health.serving()
+        _log.info("serving on %s after %.2f s", self.address, time.perf_counter() - started)
+
+    def stop(self) -> None:
+        """Drain: no new calls, running ones finish within the grace, ports close. Safe to call twice."""
+        if self._lifecycle.state is State.STOPPED:
+            return
+        self._lifecycle.advance(State.DRAINING)
+        self._listener.health.draining()
+        _log.info("draining")
+        self._listener.stop(self._settings.drain_grace_s)
+        if self._ops:
+            self._ops.stop()
+        self._lifecycle.advance(State.STOPPED)
+        _log.info("stopped")
+
+
+def run(settings: Settings, told_to_stop: threading.Event) -> None:
+    """Serve until `told_to_stop` is set. Raises OSError and ArtifactError when the start fails."""
+    app = App(settings)
+    app.listen()
+    try:
+        app.load()
+        told_to_stop.wait()
+    finally:
+        app.stop()

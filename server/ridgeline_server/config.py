@@ -1,0 +1,124 @@
+"""One settings model for file, environment and flags.
+
+Precedence, first wins: flags, environment (RIDGELINE_SERVER_*), the TOML file of --config, defaults. Names are
+the same everywhere: `max_rows` in the file, RIDGELINE_SERVER_MAX_ROWS, --max-rows.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+ENV_PREFIX = "RIDGELINE_SERVER_"
+
+
+class ConfigError(Exception):
+    """The settings cannot be used. `problems` has one sentence for each thing that is wrong."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError(
+            "expected HOST:PORT, such as 127.0.0.1:50051 or [::1]:50051; port 0 picks a free one"
+        )
+    return value
+
+
+def _optional_address(value: str) -> str:
+    return _address(value) if value else value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class Settings(BaseModel):
+    """Everything that can be set. Times are in seconds, sizes in bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: Path = Field(description="directory of exported models, NAME/VERSION/manifest.json")
+    model: str = Field("", description="model that answers when a caller names none; needed with several")
+    address: Address = Field("127.0.0.1:50051", description="where to serve gRPC, HOST:PORT")
+    ops_address: Annotated[str, AfterValidator(_optional_address)] = Field(
+        "127.0.0.1:9464", description="where to serve /livez and /readyz over HTTP, HOST:PORT; empty: nowhere"
+    )
+    reflection: bool = Field(False, description="serve gRPC reflection, so that tools can list the methods")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level to log")
+    max_rows: int = Field(10_000, ge=1, le=1_000_000, description="rows of one batch of columns")
+    max_records: int = Field(1_000, ge=1, le=100_000, description="records of one batch of records")
+    max_message_bytes: int = Field(16 << 20, ge=1 << 10, le=1 << 30, description="bytes of one message")
+    active_threads: int = Field(2, ge=1, le=64, description="calls worked on at the same time")
+    max_threads: int = Field(256, ge=2, le=4096, description="threads, those that wait for callers included")
+    max_waiting_calls: int = Field(
+        1_000, ge=1, description="calls that wait for a thread before new ones are shed"
+    )
+    message_timeout_s: float = Field(5.0, gt=0, description="how long a caller may take to send its message")
+    drain_grace_s: float = Field(30.0, ge=0, description="how long running calls may take once told to stop")
+
+
+def load_settings(
+    flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None
+) -> Settings:
+    """Put the settings together.
+
+    Args:
+        flags: settings given on the command line, by field name.
+        environment: the process's environment; names without the prefix are left alone.
+        file: a TOML file, or None.
+
+    Raises:
+        ConfigError: with every problem of file, environment and flags at once.
+    """
+    in_file, problems = _read_file(file)
+    in_environment = {
+        name.upper().removeprefix(ENV_PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.upper().startswith(ENV_PREFIX)
+    }
+    sources = {
+        **{name: f"{name} in {file}" for name in in_file},
+        **{name: ENV_PREFIX + name.upper() for name in in_environment},
+        **{name: _flag(name) for name in flags},
+    }
+    try:
+        settings = Settings.model_validate({**in_file, **in_environment, **flags})
+    except ValidationError as error:
+        problems += [_problem(e, sources) for e in error.errors()]
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _read_file(file: Path | None) -> tuple[dict[str, Any], list[str]]:
+    if file is None:
+        return {}, []
+    try:
+        return tomllib.loads(file.read_text()), []
+    except OSError as error:
+        return {}, [f"{file}: cannot be read: {error.strerror}"]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return {}, [f"{file}: is not TOML: {error}"]
+
+
+def _problem(error: Any, sources: Mapping[str, str]) -> str:
+    name = str(error["loc"][0])
+    if error["type"] == "missing":
+        return (
+            f"{name} is not set: give {_flag(name)}, {ENV_PREFIX}{name.upper()}, or {name} in a --config file"
+        )
+    if error["type"] == "extra_forbidden":
+        return f"{sources[name]} is no setting: expected one of {', '.join(Settings.model_fields)}"
+    return f"{sources[name]} is {error['input']!r}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

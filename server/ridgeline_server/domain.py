@@ -1,0 +1,159 @@
+"""The words of the price path: what is asked (RecordBatch) and what is answered (PredictionBatch).
+
+One row and ten thousand rows are the same shape; n is the number of rows, k and m the model's numeric and
+categorical features, f = k + m all of them in tensor order (numeric first, then categorical).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ridgeline_server.errors import Violation
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int32]
+Strings = npt.NDArray[np.object_]
+Kind = Literal["numeric", "categorical"]
+
+
+class NoticeKind(IntEnum):
+    """What happened to a row on its way to a price. Numbers are those of the wire."""
+
+    IMPUTED = 1
+    UNKNOWN_CATEGORY = 2
+    OUT_OF_TRAINING_RANGE = 3
+    CLAMPED_LOW = 4
+    CLAMPED_HIGH = 5
+    FALLBACK = 6
+    REJECTED = 7
+    ROW_ERROR = 8
+    FEATURE_IGNORED = 9
+
+    @property
+    def bit(self) -> int:
+        """The kind's bit in a flags mask."""
+        return 1 << (self.value - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CategoricalColumn:
+    """One categorical column as sent: `codes` int32 [n], 0 = missing, i = dictionary[i - 1]."""
+
+    name: str
+    dictionary: Sequence[str]
+    codes: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Rows as sent: columns by name, in the caller's order.
+
+    Attributes:
+        row_count: n.
+        numeric_names: names of the columns of `numeric`.
+        numeric: float64 [n, len(numeric_names)], NaN = missing.
+        categorical: the categorical columns.
+        strays: names that single rows sent and that are no feature of that kind, with those rows.
+        single_precision: the numbers were sent as float32; bounds are compared in that precision.
+    """
+
+    row_count: int
+    numeric_names: Sequence[str]
+    numeric: Floats
+    categorical: Sequence[CategoricalColumn]
+    strays: Mapping[tuple[Kind, str], Sequence[int]] = field(default_factory=dict)
+    single_precision: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PredictOptions:
+    """How a caller wants its rows treated."""
+
+    ignore_unknown_features: bool = False
+    schema_fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CellNotices:
+    """Which cell carries which notice: three bool arrays [n, f]."""
+
+    imputed: Bools
+    unknown: Bools
+    outside: Bools
+
+    def items(self) -> tuple[tuple[NoticeKind, Bools], ...]:
+        """The arrays with their kinds."""
+        return (
+            (NoticeKind.IMPUTED, self.imputed),
+            (NoticeKind.UNKNOWN_CATEGORY, self.unknown),
+            (NoticeKind.OUT_OF_TRAINING_RANGE, self.outside),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedBatch:
+    """Rows in the model's order after validation.
+
+    Attributes:
+        numeric: float64 [n, k], NaN = missing.
+        categorical: object [n, m] of str, "" = missing.
+        cells: notices by cell; no cell of a refused row carries one.
+        refused: bool [n], rows with a violation.
+        violations: the first violations of refused rows, in row order.
+        violation_count: all of them.
+        ignored: unknown features that were ignored, each with the rows that carried it (None: all rows).
+    """
+
+    numeric: Floats
+    categorical: Strings
+    cells: CellNotices
+    refused: Bools
+    violations: tuple[Violation, ...] = ()
+    violation_count: int = 0
+    ignored: tuple[tuple[str, Sequence[int] | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionBatch:
+    """Guarded prices of n rows.
+
+    Attributes:
+        price: float64 [n], NaN for refused and rejected rows.
+        model_price: float64 [n], before the guard; NaN for refused rows.
+        lower, upper: float64 [n], the prediction interval; NaN when there is none.
+        flags: int32 [n], bits of NoticeKind.
+        checked: the rows the prices belong to.
+    """
+
+    price: Floats
+    model_price: Floats
+    lower: Floats
+    upper: Floats
+    flags: Ints
+    checked: CheckedBatch = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One notice for a person: what was received, what was used instead, one sentence."""
+
+    kind: NoticeKind
+    message: str
+    feature: str = ""
+    received: str = ""
+    used: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """base + the sum of contributions = model price. Contributions are (feature, amount) in model order."""
+
+    base: float
+    contributions: tuple[tuple[str, float], ...]

@@ -1,0 +1,60 @@
+"""Violations found by whole columns at a time, told one by one only as far as they are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ridgeline.reasons import Reason
+from ridgeline_server.domain import Kind
+from ridgeline_server.errors import Violation
+
+LISTED = 1_000
+"""How many violations of one request are listed; all are counted."""
+
+
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The same reason at many places.
+
+    Attributes:
+        reason: why the rows are refused.
+        rows: int [c], the row of each violation, ascending.
+        feature: name of the feature at place i, "" for the whole row.
+        message: sentence for place i.
+        kind: under which map of a record the feature was sent; None for the whole row.
+    """
+
+    reason: Reason
+    rows: Places
+    feature: Callable[[int], str]
+    message: Callable[[int], str]
+    kind: Kind | None = None
+
+    def violation(self, at: int) -> Violation:
+        """Tell the violation at place `at`."""
+        name = self.feature(at)
+        path = f'{self.kind}["{name}"]' if self.kind else ""
+        return Violation(self.reason, self.message(at), path, name, int(self.rows[at]))
+
+
+def always(text: str) -> Callable[[int], str]:
+    """The same text at every place."""
+    return lambda _: text
+
+
+def collect(faults: Sequence[Fault]) -> tuple[tuple[Violation, ...], int]:
+    """Return the first `LISTED` violations in row order, and the number of all."""
+    if not faults:
+        return (), 0
+    rows = np.concatenate([f.rows for f in faults])
+    which = np.repeat(np.arange(len(faults)), [len(f.rows) for f in faults])
+    place = np.concatenate([np.arange(len(f.rows)) for f in faults])
+    first = np.argsort(rows, kind="stable")[:LISTED]
+    return tuple(faults[which[i]].violation(int(place[i])) for i in first), len(rows)

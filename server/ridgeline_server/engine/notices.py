@@ -1,0 +1,118 @@
+"""What a person should know about one row, in sentences; what a batch should know, in counts and bitmaps."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ridgeline.artifact import Feature
+from ridgeline_server.domain import Notice, NoticeKind, PredictionBatch
+from ridgeline_server.engine.artifact import Version
+
+_ROW_KINDS = (
+    NoticeKind.CLAMPED_LOW,
+    NoticeKind.CLAMPED_HIGH,
+    NoticeKind.FALLBACK,
+    NoticeKind.REJECTED,
+    NoticeKind.ROW_ERROR,
+)
+
+
+def row_notices(version: Version, answer: PredictionBatch, row: int = 0) -> list[Notice]:
+    """Every notice of one row: first what the guard did, then feature by feature in tensor order."""
+    if not answer.flags[row]:
+        return []
+    notices = _guard_notices(version, answer, row)
+    for kind, cells in answer.checked.cells.items():
+        notices += [_cell_notice(version, answer, row, kind, int(at)) for at in np.flatnonzero(cells[row])]
+    for name, rows in answer.checked.ignored:
+        if rows is None or row in rows:
+            message = f"{name!r} is not a feature of this model and was ignored, as asked"
+            notices.append(Notice(NoticeKind.FEATURE_IGNORED, message, name))
+    return notices
+
+
+def _guard_notices(version: Version, answer: PredictionBatch, row: int) -> list[Notice]:
+    model_price, price = float(answer.model_price[row]), float(answer.price[row])
+    sane, currency = version.manifest.price_range, version.manifest.currency
+    place = f"the model price {model_price:.2f} {currency} is outside {sane.min:g} to {sane.max:g}"
+    text = {
+        NoticeKind.CLAMPED_LOW: f"{place}: the lower end is used",
+        NoticeKind.CLAMPED_HIGH: f"{place}: the upper end is used",
+        NoticeKind.FALLBACK: f"{fallback_cause(version, answer, row)}: a safe default is used",
+        NoticeKind.REJECTED: f"{place}: there is no price, by policy",
+    }
+    received, used = repr(model_price), repr(price)
+    return [
+        Notice(kind, text[kind], received=received, used=used)
+        for kind in text
+        if answer.flags[row] & kind.bit
+    ]
+
+
+def fallback_cause(version: Version, answer: PredictionBatch, row: int) -> str:
+    """Why a row got the safe default."""
+    missing = int(np.count_nonzero(answer.checked.cells.imputed[row]))
+    total = len(version.manifest.features)
+    if missing > version.manifest.guard.max_missing_share * total:
+        return f"{missing} of {total} features are missing"
+    model_price = float(answer.model_price[row])
+    if math.isnan(model_price):
+        return "the model price is not a number"
+    return f"the model price {model_price:.2f} {version.manifest.currency} is out of range"
+
+
+def _cell_notice(version: Version, answer: PredictionBatch, row: int, kind: NoticeKind, at: int) -> Notice:
+    feature = version.schema.features[at]
+    width = len(version.schema.numeric)
+    if kind is NoticeKind.IMPUTED:
+        return _imputed(version, feature, at)
+    if kind is NoticeKind.UNKNOWN_CATEGORY:
+        value = str(answer.checked.categorical[row, at - width])
+        message = f"{feature.name!r} is {value!r}, never seen in training: it adds nothing to the price"
+        return Notice(kind, message, feature.name, received=value)
+    number = float(answer.checked.numeric[row, at])
+    if feature.training_min is None:
+        seen = "training saw no value of it"
+    else:
+        seen = f"training saw {feature.training_min:g} to {feature.training_max:g} {feature.unit}".rstrip()
+    return Notice(kind, f"{feature.name!r} is {number:g}: {seen}", feature.name, received=repr(number))
+
+
+def _imputed(version: Version, feature: Feature, at: int) -> Notice:
+    if feature.kind == "numeric":
+        fill = version.linear.numeric[at].fill
+        message = (
+            f"{feature.name!r} is missing: {fill:g} {feature.unit}".rstrip() + " is used, as in training"
+        )
+        return Notice(NoticeKind.IMPUTED, message, feature.name, used=repr(fill))
+    message = f"{feature.name!r} is missing: it is priced as missing was in training"
+    return Notice(NoticeKind.IMPUTED, message, feature.name)
+
+
+def notice_counts(version: Version, answer: PredictionBatch) -> list[tuple[NoticeKind, str, int]]:
+    """Rows by kind and feature name ("" for the whole row), only those above zero, features in tensor order."""
+    counts: list[tuple[NoticeKind, str, int]] = []
+    for kind in _ROW_KINDS:
+        rows = int(np.count_nonzero(answer.flags & kind.bit))
+        if rows:
+            counts.append((kind, "", rows))
+    for kind, cells in answer.checked.cells.items():
+        by_feature = np.count_nonzero(cells, axis=0)
+        counts += [
+            (kind, version.schema.features[at].name, int(by_feature[at])) for at in np.flatnonzero(by_feature)
+        ]
+    for name, rows_ in answer.checked.ignored:
+        sent = len(answer.flags) if rows_ is None else len(rows_)
+        counts.append((NoticeKind.FEATURE_IGNORED, name, sent))
+    return counts
+
+
+def notice_bitmaps(version: Version, answer: PredictionBatch) -> list[tuple[NoticeKind, bytes]]:
+    """One bitmap [n, f] per kind of cell notice: row-major, features in the model's order, low bit first."""
+    order = version.schema.model_order
+    return [
+        (kind, np.packbits(cells[:, order], bitorder="little").tobytes())
+        for kind, cells in answer.checked.cells.items()
+    ]

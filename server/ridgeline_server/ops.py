@@ -1,0 +1,57 @@
+"""The operator's HTTP port: /livez (the process answers) and /readyz (it is SERVING)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+from ridgeline_server.lifecycle import State
+
+
+class OpsServer:
+    """Answers on `address` until stopped. Raises OSError when the address cannot be bound."""
+
+    def __init__(self, address: str, state: Callable[[], State]) -> None:
+        host, _, port = address.rpartition(":")
+        handler = type("Handler", (_Handler,), {"state": staticmethod(state)})
+        self._server = ThreadingHTTPServer((host.strip("[]"), int(port)), handler)
+        self._server.daemon_threads = True
+        self.address = f"{host}:{self._server.server_address[1]}"
+
+    def start(self) -> None:
+        """Answer requests on a thread of its own."""
+        threading.Thread(target=self._server.serve_forever, name="ops", daemon=True).start()
+
+    def stop(self) -> None:
+        """Close the port."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    state: ClassVar[Callable[[], State]]
+    timeout = 5
+
+    def do_GET(self) -> None:  # noqa: N802  # the name http.server calls
+        state = self.state()
+        if self.path == "/livez":
+            self._answer(HTTPStatus.OK, "live")
+        elif self.path == "/readyz":
+            ready = state is State.SERVING
+            self._answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, state.name.lower())
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, "expected /livez or /readyz")
+
+    def _answer(self, status: HTTPStatus, text: str) -> None:
+        body = f"{text}\n".encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Probes are not worth a line."""

@@ -1,0 +1,180 @@
+"""A thread pool that stays small and cannot be held.
+
+A Python server is fastest with about two active threads, but grpcio gives a call its thread before the
+caller has sent its message, and waits without a limit. So a call that waits for its message is parked: while
+other calls queue and every active thread is parked, a spare thread takes over, and a call parked longer than
+the limit is cancelled. `submit` never raises: an exception there would kill grpcio's serving thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, ParamSpec, TypeVar
+
+_log = logging.getLogger(__name__)
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_TICK_S = 0.01  # how long calls queue behind parked ones before a spare thread comes
+_WATCH_S = 0.5  # how often parked calls are looked at when nothing queues
+_SPARE_IDLE_S = 0.2  # how long a spare thread waits for more work before it leaves
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """`active` threads work, up to `threads` exist, a call may be parked `park_s` seconds."""
+
+    active: int = 2
+    threads: int = 256
+    park_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    future: futures.Future[Any]
+    run: Callable[[], Any]
+
+
+@dataclass(slots=True)
+class _Parked:
+    since: float
+    cancel: Callable[[], object]
+    cancelled: bool = False
+
+
+class ParkingPool(futures.Executor):
+    """The pool of one server. Threads are daemons: a stuck one never keeps the process from leaving."""
+
+    def __init__(self, limits: PoolLimits) -> None:
+        self._limits = limits
+        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
+        self._lock = threading.Condition()
+        self._parked: dict[int, _Parked] = {}
+        self._pending = 0
+        self._threads = 0
+        self._closed = False
+        self._queued = threading.Event()
+        for _ in range(limits.active):
+            self._start_thread(spare=False)
+        threading.Thread(target=self._watch, name="pool-watch", daemon=True).start()
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> futures.Future[_T]:
+        """Queue a call; after `shutdown` the returned future is cancelled instead."""
+        future: futures.Future[_T] = futures.Future()
+        with self._lock:
+            if self._closed:
+                future.cancel()
+                return future
+            self._pending += 1
+        self._tasks.put(_Task(future, lambda: fn(*args, **kwargs)))
+        self._queued.set()
+        return future
+
+    @contextmanager
+    def parked(self, cancel: Callable[[], object]) -> Iterator[None]:
+        """Mark the current thread as waiting for a caller; `cancel` ends the wait from outside."""
+        me = threading.get_ident()
+        self._parked[me] = _Parked(time.monotonic(), cancel)
+        try:
+            yield
+        finally:
+            del self._parked[me]
+
+    @property
+    def backlog(self) -> int:
+        """Calls that wait for a thread."""
+        return self._tasks.qsize()
+
+    def wait_idle(self, timeout: float) -> bool:
+        """Wait until no call is queued or running; False when `timeout` seconds were not enough."""
+        with self._lock:
+            return self._lock.wait_for(lambda: self._pending == 0, timeout)
+
+    def cancel_parked(self) -> None:
+        """Cancel every call that waits for its caller."""
+        for parked in list(self._parked.values()):
+            self._cancel(parked)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls and let the threads leave once the queue is empty."""
+        with self._lock:
+            self._closed = True
+            threads = self._threads
+        for _ in range(threads):
+            self._tasks.put(None)
+        self._queued.set()
+
+    def _start_thread(self, *, spare: bool) -> None:
+        with self._lock:
+            if self._threads >= self._limits.threads:
+                return
+            self._threads += 1
+        try:
+            threading.Thread(target=self._work, args=(spare,), name="pool", daemon=True).start()
+        except RuntimeError:
+            with self._lock:
+                self._threads -= 1
+            _log.exception("cannot start a thread; %d calls are waiting", self.backlog)
+
+    def _work(self, spare: bool) -> None:
+        try:
+            while (task := self._next_task(spare)) is not None:
+                self._run(task)
+        finally:
+            with self._lock:
+                self._threads -= 1
+
+    def _next_task(self, spare: bool) -> _Task | None:
+        try:
+            return self._tasks.get(timeout=_SPARE_IDLE_S if spare else None)
+        except Empty:
+            return None
+
+    def _run(self, task: _Task) -> None:
+        try:
+            if task.future.set_running_or_notify_cancel():
+                task.future.set_result(task.run())
+        except BaseException as error:  # the thread must live on, whatever a call raises
+            task.future.set_exception(error)
+        finally:
+            with self._lock:
+                self._pending -= 1
+                if not self._pending:
+                    self._lock.notify_all()
+
+    def _watch(self) -> None:
+        while not self._closed:
+            self._queued.wait(_WATCH_S)
+            self._queued.clear()
+            self._cancel_overdue()
+            while self.backlog and not self._closed:
+                time.sleep(_TICK_S)
+                self._relieve()
+
+    def _relieve(self) -> None:
+        self._cancel_overdue()
+        held = self._held_since(time.monotonic() - _TICK_S)
+        if self.backlog and self._threads - held < self._limits.active:
+            self._start_thread(spare=True)
+
+    def _held_since(self, before: float) -> int:
+        return sum(p.since <= before for p in list(self._parked.values()))
+
+    def _cancel_overdue(self) -> None:
+        overdue = time.monotonic() - self._limits.park_s
+        for parked in list(self._parked.values()):
+            if parked.since <= overdue:
+                self._cancel(parked)
+
+    def _cancel(self, parked: _Parked) -> None:
+        if not parked.cancelled:
+            parked.cancelled = True
+            parked.cancel()

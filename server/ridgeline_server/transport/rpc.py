@@ -1,0 +1,111 @@
+"""How a call is received, answered and refused. Servicer methods see messages and raise domain errors only.
+
+Unary methods are registered as streams of one message. On the wire that is the same; here it makes a caller
+who sends headers and then nothing visible (`ParkingPool.parked`) and cancellable, and it moves parsing off
+grpcio's one serving thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent import futures
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from ridgeline_server.errors import DeadlinePassed, MalformedMessage, PricingError
+from ridgeline_server.transport.pool import ParkingPool
+from ridgeline_server.transport.status import internal, wire_status
+
+_log = logging.getLogger(__name__)
+
+Admit = Callable[[], PricingError | None]
+"""Says, before a call takes a thread, why it must not: None when it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnaryMethod:
+    """A method that answers one `request` message with one message."""
+
+    request: type[Message]
+    answer: Callable[[Any], Message]
+
+
+def new_request_id() -> str:
+    """A fresh name for a call, 16 hexadecimal digits."""
+    return os.urandom(8).hex()
+
+
+class ServiceHandler(grpc.GenericRpcHandler):
+    """Finds the handler of a method, or a refusal, on grpcio's serving thread: so it must be quick."""
+
+    def __init__(
+        self, methods: Mapping[str, UnaryMethod | grpc.RpcMethodHandler], pool: ParkingPool, admit: Admit
+    ) -> None:
+        """`methods` by full name, such as "/ridgeline.v1.PricingService/Predict"."""
+        self._pool = pool
+        self._admit = admit
+        self._refusals = futures.ThreadPoolExecutor(1, thread_name_prefix="refuse")
+        self._handlers = {
+            name: self._unary(method) if isinstance(method, UnaryMethod) else method
+            for name, method in methods.items()
+        }
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        """Return the method's handler, a refusal, or None for a method of another service."""
+        handler = self._handlers.get(details.method)
+        if handler is None:
+            return None
+        refusal = self._admit()
+        return handler if refusal is None else self._refuse(refusal)
+
+    def _refuse(self, error: PricingError) -> grpc.RpcMethodHandler:
+        def behaviour(_: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+            context.abort_with_status(wire_status(error, new_request_id()))
+            return iter(())
+
+        # A stream, so that it does not wait for the message; a thread of its own, so that it does not queue
+        # behind the calls it is refused for.
+        behaviour.experimental_thread_pool = self._refusals  # type: ignore[attr-defined]  # grpcio's own hook
+        return grpc.stream_stream_rpc_method_handler(behaviour)
+
+    def _unary(self, method: UnaryMethod) -> grpc.RpcMethodHandler:
+        def behaviour(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+            try:
+                with self._pool.parked(context.cancel):
+                    raw = next(requests, None)
+            except grpc.RpcError:  # the caller left before it sent its message
+                return b""
+            return answer(raw, method, context)
+
+        return grpc.stream_unary_rpc_method_handler(behaviour)
+
+
+def answer(raw: bytes | None, method: UnaryMethod, context: grpc.ServicerContext) -> bytes:
+    """Answer one call, or abort it with the status of what went wrong."""
+    try:
+        if not context.is_active():
+            raise DeadlinePassed
+        return method.answer(_parse(raw, method.request)).SerializeToString()
+    except PricingError as error:
+        status = wire_status(error, new_request_id())
+    except Exception:  # the caller must not learn more than a request id
+        request_id = new_request_id()
+        _log.exception("request %s failed", request_id)
+        status = wire_status(internal(request_id), request_id)
+    context.abort_with_status(status)
+    raise AssertionError("abort raises")
+
+
+def _parse(raw: bytes | None, kind: type[Message]) -> Message:
+    if raw is None:
+        raise MalformedMessage(f"the call had no message: send one {kind.DESCRIPTOR.name}")
+    try:
+        return kind.FromString(raw)
+    except DecodeError:
+        name = kind.DESCRIPTOR.full_name
+        raise MalformedMessage(f"the bytes are no {name}: check the contract's version") from None

@@ -1,0 +1,99 @@
+"""PricingService: convert, call, convert."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ridgeline.reasons import Reason
+from ridgeline.v1 import pricing_service_pb2 as pb
+from ridgeline_server.domain import RecordBatch
+from ridgeline_server.engine.artifact import Version
+from ridgeline_server.engine.notices import row_notices
+from ridgeline_server.engine.predictor import explain, predict
+from ridgeline_server.errors import InvalidInput, PriceRejected, RowLimitExceeded, Unimplemented, Violation
+from ridgeline_server.rollout.catalog import Catalog
+from ridgeline_server.transport import pack, unpack
+from ridgeline_server.transport.describe import description
+from ridgeline_server.transport.rpc import UnaryMethod
+
+SERVICE = pb.DESCRIPTOR.services_by_name["PricingService"].full_name
+
+
+class PricingServicer:
+    """Answers with the versions of `catalog()`; `new_id` names answers."""
+
+    def __init__(self, catalog: Callable[[], Catalog], limits: pb.Limits, new_id: Callable[[], str]) -> None:
+        self._catalog = catalog
+        self._limits = limits
+        self._new_id = new_id
+
+    def methods(self) -> Mapping[str, UnaryMethod]:
+        """The service's methods by full name."""
+        return {
+            f"/{SERVICE}/Predict": UnaryMethod(pb.PredictRequest, self.predict),
+            f"/{SERVICE}/PredictBatch": UnaryMethod(pb.PredictBatchRequest, self.predict_batch),
+            f"/{SERVICE}/PredictStream": UnaryMethod(pb.PredictStreamRequest, self.predict_stream),
+            f"/{SERVICE}/DescribeModel": UnaryMethod(pb.DescribeModelRequest, self.describe_model),
+        }
+
+    def predict(self, request: pb.PredictRequest) -> pb.PredictResponse:
+        """Price one record. Raises PricingError."""
+        version = self._version(request)
+        batch = unpack.records([request.record], version.schema.numeric, version.schema.categorical)
+        answer = predict(version, batch, unpack.options(request.options))
+        if answer.checked.violations:
+            raise InvalidInput(answer.checked.violations, count=answer.checked.violation_count).below(
+                "record."
+            )
+        if pack.is_rejected(answer):
+            raise PriceRejected(float(answer.model_price[0]), row_notices(version, answer)[0].message)
+        return pb.PredictResponse(
+            model=pack.model_ref(version),
+            currency_code=version.manifest.currency,
+            prediction_set_id=self._new_id(),
+            prediction=pack.prediction(version, answer, request.record.record_id),
+            explanation=pack.explanation(explain(version, answer.checked)) if request.explain else None,
+        )
+
+    def predict_batch(self, request: pb.PredictBatchRequest) -> pb.PredictBatchResponse:
+        """Price many rows. Raises PricingError for what no row can be blamed for."""
+        version = self._version(request)
+        options = unpack.options(request.options)
+        form = request.WhichOneof("payload")
+        try:
+            answer = predict(version, self._payload(request, version), options)
+        except InvalidInput as error:
+            raise error.below(f"{form}." if form else "") from None
+        return pb.PredictBatchResponse(
+            model=pack.model_ref(version),
+            currency_code=version.manifest.currency,
+            prediction_set_id=self._new_id(),
+            predictions=pack.prediction_batch(version, answer, request.notice_bitmaps),
+        )
+
+    def predict_stream(self, _: pb.PredictStreamRequest) -> pb.PredictStreamResponse:
+        """Not there yet. Raises Unimplemented."""
+        raise Unimplemented("PredictStream")
+
+    def describe_model(self, request: pb.DescribeModelRequest) -> pb.DescribeModelResponse:
+        """Describe a version. Raises PricingError."""
+        version = self._version(request)
+        served = self._catalog().served_versions(version.manifest.name)
+        return description(version, served, self._limits, full=request.view == pb.DESCRIBE_VIEW_FULL)
+
+    def _version(
+        self, request: pb.PredictRequest | pb.PredictBatchRequest | pb.DescribeModelRequest
+    ) -> Version:
+        return self._catalog().resolve(request.model, unpack.pin(request.choice))
+
+    def _payload(self, request: pb.PredictBatchRequest, version: Version) -> RecordBatch:
+        match request.WhichOneof("payload"):
+            case "columns":
+                return unpack.columns(request.columns, self._limits.max_rows)
+            case "rows":
+                rows = request.rows.records
+                if len(rows) > self._limits.max_records:
+                    raise RowLimitExceeded("records", len(rows), self._limits.max_records)
+                return unpack.records(rows, version.schema.numeric, version.schema.categorical)
+        text = "the request has no payload: set columns or rows"
+        raise InvalidInput([Violation(Reason.PAYLOAD_MISSING, text, "payload")])

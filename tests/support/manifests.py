@@ -1,0 +1,145 @@
+"""A small hand-made manifest and a version around it, for tests that need no ONNX graph."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from ridgeline.artifact import (
+    CategoricalTerm,
+    CategoryShare,
+    Fallback,
+    FallbackTable,
+    Feature,
+    Guard,
+    Interval,
+    LinearForm,
+    Manifest,
+    Metrics,
+    NumericProfile,
+    NumericTerm,
+    Parity,
+    Penalty,
+    PriceRange,
+    ReferenceProfile,
+    Window,
+    schema_fingerprint,
+)
+from ridgeline_server.domain import CategoricalColumn, Floats, RecordBatch, Strings
+from ridgeline_server.engine.artifact import Version
+from ridgeline_server.engine.guard import GuardRule
+from ridgeline_server.engine.schema import Schema
+from ridgeline_server.engine.validator import Validator
+
+FEATURES = (
+    Feature(
+        name="ram", kind="numeric", unit="GB", valid_min=1, valid_max=128, training_min=2, training_max=64
+    ),
+    Feature(
+        name="brand",
+        kind="categorical",
+        required=True,
+        categories=(CategoryShare(value="Acme", share=0.6), CategoryShare(value="NA", share=0.4)),
+    ),
+    Feature(name="screen", kind="numeric", unit="inch", training_min=5.1, training_max=17.3),
+    Feature(
+        name="category",
+        kind="categorical",
+        categories=(CategoryShare(value="phone", share=0.7), CategoryShare(value="", share=0.3)),
+    ),
+)
+
+LINEAR = LinearForm(
+    base=100.0,
+    numeric=(
+        NumericTerm(name="ram", fill=8.0, centre=8.0, scale=4.0, coefficient=20.0),
+        NumericTerm(name="screen", fill=11.0, centre=11.0, scale=3.0, coefficient=-10.0),
+    ),
+    categorical=(
+        CategoricalTerm(name="brand", amounts={"Acme": 4.0, "NA": -6.0}, unknown_amount=0.0),
+        CategoricalTerm(name="category", amounts={"phone": 1.0, "": -2.0}, unknown_amount=-0.5),
+    ),
+)
+
+
+def manifest(**changes: Any) -> Manifest:
+    """The hand-made manifest, with other values for some fields."""
+    metrics = Metrics(row_count=10, rmse=1.0, mae=0.8, r2=0.9, bias=0.0, p95_absolute_error=2.0)
+    fields: dict[str, Any] = {
+        "name": "toys",
+        "version": 3,
+        "created": datetime(2026, 1, 2, tzinfo=UTC),
+        "target": "price",
+        "currency": "EUR",
+        "missing_tokens": ("n/a",),
+        "features": FEATURES,
+        "schema_fingerprint": schema_fingerprint(FEATURES),
+        "price_range": PriceRange(min=50.0, max=150.0),
+        "guard": Guard(policy="clamp", max_missing_share=0.5),
+        "fallback": Fallback(
+            overall=90.0,
+            tables=(
+                FallbackTable(feature="brand", prices={"Acme": 80.0}),
+                FallbackTable(feature="category", prices={"phone": 70.0}),
+            ),
+        ),
+        "interval": Interval(level=0.9, half_width=5.0, calibration_rows=10, coverage=0.9, coverage_rows=10),
+        "metrics": metrics,
+        "penalty": Penalty(value=0.05, convention="sum", alpha=0.05),
+        "training": Window(row_count=40),
+        "holdout": Window(row_count=20),
+        "parity": Parity(row_count=60, largest_error=0.0),
+        "files": {},
+    }
+    return Manifest(**fields | changes)
+
+
+class FormulaModel:
+    """Prices rows with a linear form, in NumPy."""
+
+    def __init__(self, linear: LinearForm = LINEAR) -> None:
+        self._linear = linear
+
+    def run(self, numeric: Floats, categorical: Strings) -> Floats:
+        price = np.full(len(numeric), self._linear.base)
+        for term, column in zip(self._linear.numeric, numeric.T, strict=True):
+            used = np.where(np.isnan(column), term.fill, column)
+            price += term.coefficient * (used - term.centre) / term.scale
+        for category, texts in zip(self._linear.categorical, categorical.T, strict=True):
+            price += [category.amounts.get(t, category.unknown_amount) for t in texts]
+        return price
+
+
+def version(of: Manifest | None = None) -> Version:
+    """A served version around a manifest, with the formula in place of the graph."""
+    of = of or manifest()
+    profile = NumericProfile(name="price", row_count=40, missing_rate=0, mean=90, sd=20, deciles=(1.0,) * 9)
+    schema = Schema.of(of)
+    columns = tuple(schema.categorical[t.feature] for t in of.fallback.tables)
+    return Version(
+        manifest=of,
+        digest="d" * 64,
+        linear=LINEAR,
+        reference=ReferenceProfile(
+            numeric=(), categorical=(), correlations=(), target=profile, tier_cut_points=(80.0, 100.0)
+        ),
+        schema=schema,
+        model=FormulaModel(),
+        validator=Validator(schema),
+        guard=GuardRule(of.guard, of.price_range, of.fallback, columns, len(of.features)),
+    )
+
+
+def batch(rows: int, numeric: dict[str, list[float]], **categorical: list[str]) -> RecordBatch:
+    """Columns as a caller sends them."""
+    matrix = np.array(list(numeric.values()), dtype=np.float64).T.reshape(rows, len(numeric))
+    return RecordBatch(rows, list(numeric), matrix, [column(n, v) for n, v in categorical.items()])
+
+
+def column(name: str, values: list[str]) -> CategoricalColumn:
+    """One categorical column, "" = missing."""
+    dictionary = sorted(set(values) - {""})
+    codes = [dictionary.index(v) + 1 if v else 0 for v in values]
+    return CategoricalColumn(name, dictionary, np.array(codes, dtype=np.int32))
