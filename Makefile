@@ -18,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-PROTO := ridgeline/v1/pricing_service.proto
+PROTOS := $(patsubst proto/%,%,$(wildcard proto/ridgeline/v1/*.proto))
 BASELINE := proto/ridgeline_v1.binpb
 GOOGLEAPIS := .build/googleapis/google/rpc
 PROTO_DEPS := $(GOOGLEAPIS)/status.proto $(GOOGLEAPIS)/error_details.proto
@@ -80,7 +80,7 @@ generate: $(PROTOC) $(PROTO_DEPS) ## Write the Python stubs of the contract
 
 .PHONY: baseline
 baseline: $(INSTALLED) $(PROTO_DEPS) ## Accept the contract as it stands: later breaking changes are measured against it
-	@$(call build-image,$(BASELINE))
+	@$(call build-image,$(BASELINE)) --exclude-source-info
 
 .PHONY: lock
 lock: $(UV) ## Pin the dependencies anew after a change of pyproject.toml; UPGRADE=1 for newer versions
@@ -131,10 +131,10 @@ $(UV):
 
 # $(call generate-into,FOLDER)
 generate-into = .build/protoc/bin/python -m grpc_tools.protoc -Iproto -I.build/googleapis \
-	--python_out=$(1) --pyi_out=$(1) --grpc_python_out=$(1) $(PROTO)
+	--python_out=$(1) --pyi_out=$(1) --grpc_python_out=$(1) $(PROTOS)
 
 # $(call build-image,FILE): the contract as one descriptor image, with what it imports.
-build-image = $(BIN)/buf build --path proto/ridgeline --exclude-source-info --output $(1)
+build-image = $(BIN)/buf build --path proto/ridgeline --output $(1)
 
 .PHONY: check-format
 check-format: $(INSTALLED) $(PROTO_DEPS) ## Formatting: ruff, buf
@@ -167,7 +167,7 @@ check-stubs: $(PROTOC) $(PROTO_DEPS) ## The committed stubs are those of the con
 	@rm -rf $(STUBS) && mkdir -p $(STUBS)
 	@$(call generate-into,$(STUBS))
 	@for stub in $(STUBS)/ridgeline/v1/*; do \
-	  cmp "$$stub" "proto/$${stub#$(STUBS)/}" || { echo "The stubs are not those of $(PROTO). Run: make generate" >&2; exit 1; }; \
+	  cmp "$$stub" "proto/$${stub#$(STUBS)/}" || { echo "The stubs are not those of the contract. Run: make generate" >&2; exit 1; }; \
 	done
 
 .PHONY: check-habits

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self
 
 import grpc
 
 from ridgeline.reasons import Reason
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_client import answers, channel, convert, health
+from ridgeline_client import addresses, answers, channel, convert, health
 from ridgeline_client.calls import Calls, Deadline, checked_bytes
 from ridgeline_client.description import ModelDescription
 from ridgeline_client.errors import InvalidInput, ModelNotFound, Violation
 from ridgeline_client.results import Prediction, PredictionBatch
-from ridgeline_client.schema import Schema, Selection
+from ridgeline_client.schema import Schema, SchemaCache, Selection
 
-T = TypeVar("T")
 UnknownFeatures = Literal["reject", "ignore_and_report"]
 
 DEFAULT_TARGET = "localhost:50051"
@@ -30,7 +29,6 @@ _UNKNOWN_FEATURES = {
     "reject": pb.UNKNOWN_FEATURES_REJECT,
     "ignore_and_report": pb.UNKNOWN_FEATURES_IGNORE_AND_REPORT,
 }
-_STALE_SCHEMA_REASONS = {Reason.UNKNOWN_FEATURE, Reason.WRONG_KIND, Reason.ROW_LIMIT_EXCEEDED}
 
 
 class PricingClient:
@@ -47,7 +45,7 @@ class PricingClient:
 
     Args:
         target: HOST:PORT, several of them (a sequence, or one text with commas), or a gRPC target such as
-            `dns:///pricing.example:50051`; `ridgeline_client.channel` says how several are used.
+            `dns:///pricing.example:50051`; `ridgeline_client.addresses` says how several are used.
         timeout: seconds a call may take when it does not say otherwise.
         max_message_bytes: bytes a request or an answer may have; a server's own limit, if smaller, holds too.
         retry: how failed calls are tried again.
@@ -67,16 +65,16 @@ class PricingClient:
         retry: channel.RetryPolicy = channel.DEFAULT_RETRY,
         credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
-        addresses = channel.address_list(target)
+        servers = addresses.address_list(target)
         if max_message_bytes < 1:
             raise ValueError(f"max_message_bytes must be above 0, got {max_message_bytes}")
-        self.target = ",".join(addresses)
+        self.target = ",".join(servers)
         self.timeout = Deadline(timeout).timeout
         self.max_message_bytes = max_message_bytes
         options = channel.channel_options(retry, max_message_bytes)
-        self._channel = channel.open_channel(addresses, options, credentials)
+        self._channel = channel.open_channel(servers, options, credentials)
         self._calls = Calls(self._channel, self.target)
-        self._schemas: dict[Selection, Schema] = {}
+        self._schemas = SchemaCache(self._describe)
 
     def __enter__(self) -> Self:
         return self
@@ -142,7 +140,7 @@ class PricingClient:
             data = checked_bytes(request, self._byte_limit(schema))
             return self._calls.unary(channel.method("Predict"), data, pb.PredictResponse, deadline)
 
-        return answers.prediction(self._with_schema(selection, deadline, ask))
+        return answers.prediction(self._schemas.use(selection, deadline, ask))
 
     def predict_batch(  # noqa: PLR0913 - independent options, by keyword only
         self,
@@ -203,8 +201,8 @@ class PricingClient:
             data = checked_bytes(request, self._byte_limit(schema), batch.row_count)
             return self._calls.unary(channel.method("PredictBatch"), data, pb.PredictBatchResponse, deadline)
 
-        answer = self._with_schema(selection, deadline, ask)
-        features = self._features_of(answer.model, selection, deadline) if notice_bitmaps else ()
+        answer = self._schemas.use(selection, deadline, ask)
+        features = self._schemas.features_of(answer.model, deadline) if notice_bitmaps else ()
         return answers.prediction_batch(answer, features)
 
     def describe(
@@ -223,7 +221,9 @@ class PricingClient:
             ModelNotFound, PreconditionFailed, AccessDenied, Unavailable, ...: see `ridgeline_client.errors`.
         """
         selection = Selection(model, version, label, digest)
-        return self._describe(selection, self._deadline(timeout), full=full)
+        description = self._describe(selection, self._deadline(timeout), full=full)
+        self._schemas.learn(selection, description)
+        return description
 
     def health(self, service: str = "", *, timeout: float | None = None) -> str:
         """Ask for the health of a service, "" for the whole server; of several servers one is asked.
@@ -250,35 +250,7 @@ class PricingClient:
         request = pb.DescribeModelRequest(model=selection.model, choice=selection.choice(), view=view)
         data = checked_bytes(request, self.max_message_bytes)
         wire = self._calls.unary(channel.method("DescribeModel"), data, pb.DescribeModelResponse, deadline)
-        description = answers.model_description(wire)
-        self._schemas[selection] = Schema.of(description)
-        return description
-
-    def _schema(self, selection: Selection, deadline: Deadline) -> Schema:
-        if selection not in self._schemas:
-            self._describe(selection, deadline)
-        return self._schemas[selection]
-
-    def _with_schema(self, selection: Selection, deadline: Deadline, ask: Callable[[Schema], T]) -> T:
-        """Call `ask` with the schema; once more when the input was refused and the schema turns out old."""
-        was_cached = selection in self._schemas
-        schema = self._schema(selection, deadline)
-        try:
-            return ask(schema)
-        except InvalidInput as error:
-            if not was_cached or not any(v.reason in _STALE_SCHEMA_REASONS for v in error.violations):
-                raise
-            self._describe(selection, deadline)
-            if self._schemas[selection] == schema:
-                raise
-        return ask(self._schemas[selection])
-
-    def _features_of(self, ref: pb.ModelRef, selection: Selection, deadline: Deadline) -> tuple[str, ...]:
-        """Feature names of the version that answered, which need not be the one that was described."""
-        schema = self._schemas[selection]
-        if schema.digest != ref.digest:
-            schema = self._schema(Selection(ref.name, digest=ref.digest), deadline)
-        return tuple(schema.kinds)
+        return answers.model_description(wire)
 
     def _byte_limit(self, schema: Schema) -> int:
         return min(self.max_message_bytes, schema.max_message_bytes or self.max_message_bytes)

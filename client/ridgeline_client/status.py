@@ -6,7 +6,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import grpc
 from google.rpc import error_details_pb2
@@ -146,16 +146,16 @@ def _failure_of(call: grpc.RpcError) -> _Failure:
 
 def _details_of(call: grpc.RpcError) -> list[Any]:
     try:
-        status = rpc_status.from_call(call)
+        status = rpc_status.from_call(cast("grpc.Call", call))
     except ValueError:  # a proxy rewrote the code or the text: the details no longer belong to them
         return []
     return list(status.details) if status is not None else []
 
 
 def _pushback(call: grpc.RpcError) -> float | None:
-    for key, value in call.trailing_metadata() or ():
-        if key == PUSHBACK_TRAILER and str(value).isdigit():
-            return int(value) / 1000
+    for trailer in call.trailing_metadata() or ():
+        if trailer.key == PUSHBACK_TRAILER and str(trailer.value).isdigit():
+            return int(trailer.value) / 1000
     return None
 
 

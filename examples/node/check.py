@@ -19,7 +19,7 @@ from pathlib import Path
 import grpc
 import numpy as np
 from google.protobuf import json_format
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_client import InvalidInput, ModelDescription, PricingClient, answers
@@ -55,8 +55,12 @@ def free_port() -> int:
 def wait_until_serving(address: str) -> None:
     """Follow the health service until it says SERVING; grpc.RpcError after START_TIMEOUT."""
     with grpc.insecure_channel(address) as channel:
+        watch = channel.unary_stream(
+            "/grpc.health.v1.Health/Watch",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
         request = health_pb2.HealthCheckRequest()
-        watch = health_pb2_grpc.HealthStub(channel).Watch
         for answer in watch(request, timeout=START_TIMEOUT, wait_for_ready=True):
             if answer.status == health_pb2.HealthCheckResponse.SERVING:
                 return
@@ -125,8 +129,8 @@ def check_batch(client: PricingClient, records: list[Record]) -> None:
     ours = client.predict_batch({name: [record.get(name) for record in records] for name in names})
     for name, column in ours.columns().items():
         np.testing.assert_array_equal(np.array(getattr(by_node, name)), column, err_msg=name)
-    counts = [(count.kind, count.feature, count.count) for count in by_node.notice_counts]
-    assert counts == [(count.kind, count.feature, count.count) for count in ours.notice_counts]
+    counts = [(int(count.kind), count.feature, count.count) for count in by_node.notice_counts]
+    assert counts == [(int(count.kind), count.feature, count.count) for count in ours.notice_counts]
     print(f"PredictBatch: {len(ours)} rows, {len(counts)} notice counts, the same from Node and Python")
 
 

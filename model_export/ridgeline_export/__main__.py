@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ridgeline.artifact import ArtifactError
 from ridgeline_export import progress as reporting
@@ -23,7 +23,7 @@ from ridgeline_export.card import Card, read_card
 from ridgeline_export.card_view import show
 from ridgeline_export.problems import ExportError, InputError
 
-DEFAULT_SEED = 20260101
+DEFAULT_SEED = 20260102
 
 app = typer.Typer(
     help="Make price models: simulate a table, train and export a model, inspect a version.",
@@ -39,24 +39,31 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 @app.command()
 def train(
     table: Annotated[Path, typer.Argument(help="CSV (also .gz) or Parquet file.", show_default=False)],
-    schema: Annotated[Path, typer.Option(help="TOML file that says what the columns mean.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Directory of models; the version appears in OUT/NAME/VERSION.")] = Path(
-        "models"
-    ),
+    schema: Annotated[
+        Path, typer.Option(help="TOML file that says what the columns mean.", show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Directory of models; the version appears in OUT/NAME/VERSION.")
+    ] = Path("models"),
     as_json: Json = False,
 ) -> None:
     """Train on a table, prove the exported model equal to the trained one and publish it as a new version."""
-    from ridgeline_export.export import export_model  # scikit-learn and onnxruntime take a second to import
+    # Here, because scikit-learn and onnxruntime take seconds to import and `inspect` needs neither.
+    from ridgeline_export.export import export_model  # noqa: PLC0415 - reason above
 
     with _errors(), _progress() as progress:
-        path = export_model(table, schema, out, created=datetime.now(UTC).replace(microsecond=0), progress=progress)
+        path = export_model(
+            table, schema, out, created=datetime.now(UTC).replace(microsecond=0), progress=progress
+        )
     with _errors():
         _print(read_card(path), as_json)
 
 
 @app.command()
 def inspect(
-    version: Annotated[Path, typer.Argument(help="Version directory, such as models/techmart/1.", show_default=False)],
+    version: Annotated[
+        Path, typer.Argument(help="Version directory, such as models/techmart/1.", show_default=False)
+    ],
     as_json: Json = False,
 ) -> None:
     """Show the model card of a version: what it predicts, how well, and what moves prices."""
@@ -69,8 +76,8 @@ def simulate(
     out: Annotated[Path, typer.Option(help="Directory to write the files to.", show_default=False)],
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = DEFAULT_SEED,
 ) -> None:
-    """Write the TechMart example: a training table, its schema, a production month and the faults planted in it."""
-    from ridgeline_export.simulate import write
+    """Write the TechMart example: training table, schema, production month and the faults planted in it."""
+    from ridgeline_export.simulate import write  # noqa: PLC0415 - as in `train`
 
     with _errors(), _progress() as progress:
         write(out, seed, progress)
@@ -104,14 +111,13 @@ def _errors() -> Iterator[None]:
 
 @contextmanager
 def _progress() -> Iterator[reporting.Progress]:
-    columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=stderr) as bars:
-        tasks: dict[str, TaskID] = {}
+    """Show one line: the stage under way and how far it is; it leaves when the work is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=stderr, transient=True) as bars:
+        task = bars.add_task("starting", total=None)
 
         def report(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
+            bars.update(task, description=stage, completed=done, total=total)
 
         yield report
 

@@ -57,7 +57,9 @@ def read_card(path: Path) -> Card:
     contents = {name: _bytes(path, name) for name in {*manifest.files, LINEAR_FILE}}
     changed = sorted(name for name, sha in manifest.files.items() if digest(contents[name]) != sha)
     if changed:
-        raise ArtifactError(str(path), [f"{name} is not the file the manifest was made for" for name in changed])
+        raise ArtifactError(
+            str(path), [f"{name} is not the file the manifest was made for" for name in changed]
+        )
     form = parse(LinearForm, contents[LINEAR_FILE], str(path / LINEAR_FILE))
     return Card(path, digest(stored), manifest, form)
 

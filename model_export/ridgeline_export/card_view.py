@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from ridgeline.artifact import Feature, Manifest, Metrics, SegmentMetrics, Window
+from ridgeline.artifact import Feature, Interval, Manifest, Metrics, Window
 from ridgeline_export.card import Card, effect, notes, top_features, worst_segments
 from ridgeline_export.schema_rules import TIER
 
@@ -24,9 +24,9 @@ def show(card: Card, console: Console) -> None:
 def _parts(card: Card) -> Iterator[RenderableType]:
     manifest = card.manifest
     yield _facts(card)
-    overall = [("all", "", manifest.metrics)]
-    tiers = [(TIER, s.value, s) for s in manifest.segments if s.feature == TIER]
-    yield _metrics_table(f"Served price on the holdout, {manifest.currency}", overall + tiers)
+    rows: list[tuple[str, str, Metrics]] = [("all", "", manifest.metrics)]
+    rows += [(TIER, segment.value, segment) for segment in manifest.segments if segment.feature == TIER]
+    yield _metrics_table(f"Served price on the holdout, {manifest.currency}", rows)
     if worst := worst_segments(manifest):
         yield _metrics_table("Worst segments", [(s.feature, s.value, s) for s in worst])
     yield _features(card)
@@ -37,23 +37,22 @@ def _parts(card: Card) -> Iterator[RenderableType]:
 
 def _facts(card: Card) -> Table:
     manifest = card.manifest
-    interval, penalty, guard = manifest.interval, manifest.penalty, manifest.guard
+    penalty, guard = manifest.penalty, manifest.guard
     low, high = manifest.price_range.min, manifest.price_range.max
     lines = [
         ("model", f"{manifest.name}, version {manifest.version}"),
         ("directory", str(card.path)),
         ("digest", card.digest),
         ("created", manifest.created.isoformat()),
-        ("predicts", f"{manifest.target} in {manifest.currency}, {low:g} to {high:g}; outside: {guard.policy}"),
+        (
+            "predicts",
+            f"{manifest.target} in {manifest.currency}, {low:g} to {high:g}; outside: {guard.policy}",
+        ),
         ("features", f"{len(manifest.numeric)} numeric, {len(manifest.categorical)} categorical"),
         ("training", _window(manifest.training)),
         ("holdout", _window(manifest.holdout)),
         ("penalty", f"{penalty.value:g} ({penalty.convention}), alpha {penalty.alpha:g}"),
-        (
-            "interval",
-            f"{interval.level:.0%}: price -/+ {interval.half_width:.2f}; "
-            f"covered {interval.coverage:.1%} of {interval.coverage_rows} later rows",
-        ),
+        ("interval", _interval(manifest.interval)),
         ("fallback", f"{manifest.fallback.overall:.2f} overall{_fallback_tables(manifest)}"),
         ("proof", f"{manifest.parity.row_count} rows, largest error {manifest.parity.largest_error:.1e}"),
     ]
@@ -61,6 +60,11 @@ def _facts(card: Card) -> Table:
     for name, text in lines:
         table.add_row(f"[bold]{name}[/bold]", escape(text))
     return table
+
+
+def _interval(interval: Interval) -> str:
+    covered = f"covered {interval.coverage:.1%} of {interval.coverage_rows} later rows"
+    return f"{interval.level:.0%}: price -/+ {interval.half_width:.2f}; {covered}"
 
 
 def _window(window: Window) -> str:
@@ -73,7 +77,7 @@ def _fallback_tables(manifest: Manifest) -> str:
     return f", by {', '.join(names)}" if names else ""
 
 
-def _metrics_table(title: str, rows: Iterable[tuple[str, str, Metrics | SegmentMetrics]]) -> Table:
+def _metrics_table(title: str, rows: Iterable[tuple[str, str, Metrics]]) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("segment")
     table.add_column("value")

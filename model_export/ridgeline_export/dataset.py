@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ridgeline import tables
 from ridgeline.artifact import Window
+from ridgeline.missing import MISSING_CATEGORY
 from ridgeline.tables import Table, TableError
 from ridgeline_export.pipeline import Categorical, Numeric
 from ridgeline_export.problems import InputError, rows_text
@@ -40,10 +41,15 @@ class Rows:
         return Rows(self.numeric[index], self.categorical[index], self.target[index], self.number[index])
 
     @property
-    def missing_share(self) -> npt.NDArray[np.float64]:
-        """Share of each row's features that are missing, float64[n]."""
-        count = np.isnan(self.numeric).sum(axis=1) + (self.categorical == "").sum(axis=1)
-        return np.asarray(count / (self.numeric.shape[1] + self.categorical.shape[1]), dtype=np.float64)
+    def feature_count(self) -> int:
+        """How many features there are, k + m."""
+        return int(self.numeric.shape[1] + self.categorical.shape[1])
+
+    @property
+    def missing_count(self) -> npt.NDArray[np.int64]:
+        """How many of each row's features are missing, int64[n]."""
+        count = np.isnan(self.numeric).sum(axis=1) + (self.categorical == MISSING_CATEGORY).sum(axis=1)
+        return np.asarray(count, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -103,8 +109,9 @@ def _columns(table: Table) -> Iterator[str]:
 def _cells(table: Table) -> Iterator[str]:
     for bad in table.bad_cells:
         found = ", ".join(repr(text) for text in dict.fromkeys(bad.found))
+        rows = rows_text(bad.rows, bad.count)
         yield (
-            f"column {bad.column!r}: expected {bad.expected}, found {found} {rows_text(bad.rows, bad.count)}; "
+            f"column {bad.column!r}: expected {bad.expected}, found {found} {rows}; "
             "correct the cells, leave them empty, or list the text in missing_tokens"
         )
     for name, values in table.numeric.items():
@@ -121,7 +128,9 @@ def _target(table: Table, schema: Schema) -> Iterator[str]:
     if values is None:
         return
     spoilt = {row for bad in table.bad_cells if bad.column == name for row in bad.rows}
-    where = np.array([i for i in np.flatnonzero(np.isnan(values)) if i + table.first_row not in spoilt], dtype=np.int64)
+    where = np.array(
+        [i for i in np.flatnonzero(np.isnan(values)) if i + table.first_row not in spoilt], dtype=np.int64
+    )
     if where.size:
         yield f"column {name!r}: the target is missing {_at(where, table)}; fill it or remove the rows"
 
@@ -134,7 +143,9 @@ def _range(table: Table, feature: FeatureSection) -> Iterator[str]:
     high = np.inf if feature.valid_max is None else feature.valid_max
     where = np.flatnonzero(((values < low) | (values > high)) & np.isfinite(values))
     if where.size:
-        bounds = f"{'-' if feature.valid_min is None else low} to {'-' if feature.valid_max is None else high}"
+        bounds = (
+            f"{'-' if feature.valid_min is None else low} to {'-' if feature.valid_max is None else high}"
+        )
         yield (
             f"column {feature.name!r}: outside the valid range {bounds} {_at(where, table)}, "
             f"such as {values[where[0]]}; correct or empty the cells, or widen the range in the schema"

@@ -42,10 +42,12 @@ def evaluate(trained: Trained, dataset: Dataset, schema: Schema) -> Evaluation:
     rows = dataset.holdout
     model_price = predict(trained.pipeline, rows.numeric, rows.categorical)
     safe = fallback_prices(fallback, categorical, rows.categorical)
-    price = served(model_price, rows.missing_share, safe, schema.price_range, schema.guard)
+    price = served(model_price, rows, safe, schema.price_range, schema.guard)
     metrics = measure(rows.target, price)
     if metrics is None:
-        raise ExportError("the guard rejected every holdout row; check the units of the target and price.min, max")
+        raise ExportError(
+            "the guard rejected every holdout row; check the units of the target and price.min, max"
+        )
     groups = {name: rows.categorical[:, categorical.index(name)] for name in schema.model.segments}
     groups[TIER] = tiers(rows.target, profile.tier_cut_points)
     segments = [s for name, values in groups.items() for s in by_segment(name, values, rows.target, price)]

@@ -75,7 +75,9 @@ def _export(run: _Run, out: Path, progress: Progress) -> Path:
     features = described_features(schema, run.dataset.training, trained)
     golden = golden_rows(run.dataset.holdout, features)
     progress("converting", 1, 1)
-    groups = [Group("row", r.number, r.numeric, r.categorical) for r in (run.dataset.training, run.dataset.holdout)]
+    groups = [
+        Group("row", r.number, r.numeric, r.categorical) for r in (run.dataset.training, run.dataset.holdout)
+    ]
     numbers = np.arange(len(golden.numeric), dtype=np.int64)
     groups.append(Group("golden row", numbers, golden.numeric, golden.categorical))
     parity = prove(OnnxModel(graph), trained, groups, progress)
@@ -100,7 +102,9 @@ def _manifest(
     run: _Run, features: list[Feature], parity: Parity, digests: dict[str, str], version: int
 ) -> Manifest:
     schema, evaluation = run.schema, run.evaluation
-    penalty = Penalty(value=schema.penalty.value, convention=schema.penalty.convention, alpha=run.trained.alpha)
+    penalty = Penalty(
+        value=schema.penalty.value, convention=schema.penalty.convention, alpha=run.trained.alpha
+    )
     return Manifest(
         name=schema.model.name,
         version=version,

@@ -25,8 +25,11 @@ class Golden:
 
 
 def golden_rows(rows: Rows, features: list[Feature]) -> Golden:
-    """Choose rows: real ones spread over `rows`, everything missing, each feature missing, each number at both
-    ends of what is valid and of what training saw, each category unseen, and all of these at once."""
+    """Choose rows: real ones spread over `rows` and variations of them.
+
+    Each feature missing, each number at both ends of what is valid and of what training saw, each category
+    unseen, and all of these at once.
+    """
     spread = np.linspace(0, len(rows) - 1, min(REAL_ROWS, len(rows))).astype(np.int64)
     real = rows.take(spread)
     builder = _Builder(real.numeric, real.categorical)
@@ -43,7 +46,9 @@ def golden_rows(rows: Rows, features: list[Feature]) -> Golden:
     builder.add(dict.fromkeys(every_number, np.nan), dict.fromkeys(every_category, UNSEEN))
     for end in ("training_min", "training_max", "valid_min", "valid_max"):
         values = [getattr(feature, end) for feature in numeric]
-        builder.add({j: v for j, v in enumerate(values) if v is not None}, dict.fromkeys(every_category, UNSEEN))
+        builder.add(
+            {j: v for j, v in enumerate(values) if v is not None}, dict.fromkeys(every_category, UNSEEN)
+        )
     return builder.build()
 
 

@@ -1,4 +1,4 @@
-"""The price that would be served: the guard of the schema applied to model prices, and its fallback prices."""
+"""The price that would be served: the guard applied to model prices, and its fallback prices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Prices = npt.NDArray[np.float64]
 
 
 def fallback_of(training: Rows, schema: Schema) -> Fallback:
-    """Return the median training price, clipped to the price range: overall and by each `fallback_by` value."""
+    """Return median training prices, clipped to the price range: overall and by `fallback_by` values."""
     names = [feature.name for feature in schema.categorical]
     tables = []
     for name in schema.price.fallback_by:
@@ -42,14 +42,15 @@ def fallback_prices(fallback: Fallback, names: list[str], categorical: Categoric
     return prices
 
 
-def served(model_price: Prices, missing_share: Prices, safe: Prices, bounds: PriceRange, guard: Guard) -> Prices:
+def served(model_price: Prices, rows: Rows, safe: Prices, bounds: PriceRange, guard: Guard) -> Prices:
     """Return the served price, float64[n]; NaN where the policy gives none.
 
     A row with more than `max_missing_share` of its features missing gets its safe price; a model price
     outside the range is clamped, rejected or replaced as the policy says.
     """
-    inside = np.clip(model_price, bounds.min, bounds.max)
+    price = np.clip(model_price, bounds.min, bounds.max)
     if guard.policy != "clamp":
         other = safe if guard.policy == "fallback" else np.full_like(safe, np.nan)
-        inside = np.where(inside == model_price, model_price, other)
-    return np.where(missing_share > guard.max_missing_share, safe, inside)
+        price = np.where(price == model_price, price, other)
+    sparse = rows.missing_count > guard.max_missing_share * rows.feature_count
+    return np.where(sparse, safe, price)

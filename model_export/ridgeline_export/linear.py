@@ -38,7 +38,9 @@ def linear_form(
     return LinearForm(base=base, numeric=tuple(numeric_terms), categorical=tuple(terms))
 
 
-def _numeric_terms(part: Pipeline, names: list[str], coefficients: npt.NDArray[np.float64]) -> list[NumericTerm]:
+def _numeric_terms(
+    part: Pipeline, names: list[str], coefficients: npt.NDArray[np.float64]
+) -> list[NumericTerm]:
     fill, scaler = part.named_steps["impute"].statistics_, part.named_steps["scale"]
     return [
         NumericTerm(

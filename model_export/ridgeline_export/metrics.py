@@ -38,7 +38,9 @@ def tiers(target: Prices, cut_points: tuple[float, ...]) -> npt.NDArray[np.objec
     return np.array(TIERS, dtype=object)[np.searchsorted(cut_points, target, side="left")]
 
 
-def by_segment(feature: str, values: npt.NDArray[np.object_], target: Prices, price: Prices) -> list[SegmentMetrics]:
+def by_segment(
+    feature: str, values: npt.NDArray[np.object_], target: Prices, price: Prices
+) -> list[SegmentMetrics]:
     """Return the metrics of the rows of each value, in the order of the values (tiers: low, mid, high)."""
     found = set(values)
     ordered = [tier for tier in TIERS if tier in found] if feature == TIER else sorted(found)

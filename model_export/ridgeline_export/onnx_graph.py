@@ -26,7 +26,7 @@ TARGET_OPSET = {"": 18, "ai.onnx.ml": 3}
 
 
 def to_onnx(pipeline: Pipeline, numeric_count: int, categorical_count: int, name: str) -> bytes:
-    """Convert a fitted `make_pipeline(numeric_count, categorical_count, ...)`; returns the serialised graph."""
+    """Convert a fitted pipeline over k numeric and m categorical columns; returns the serialised graph."""
     inputs: list[tuple[str, Any]] = []
     if numeric_count:
         inputs.append((NUMERIC_INPUT, DoubleTensorType([None, numeric_count])))

@@ -4,6 +4,9 @@ Columns go by position, because skl2onnx refuses names on a graph with two input
 pipeline of a notebook (`SimpleImputer`, `StandardScaler`, `OneHotEncoder`, `Ridge` with scikit-learn's
 defaults over named columns and NaN), with two differences that do not change a price: a numeric column
 without any value in training keeps its place, with coefficient 0, and a missing category is "", not NaN.
+
+Even the order of the one-hot columns is the notebook's: with many categories scikit-learn's default solver is
+an iterative one whose answer depends on that order, by hundredths of a cent and more.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from ridgeline.missing import MISSING_CATEGORY
 
 Numeric = npt.NDArray[np.float64]
 """float64[n, k], NaN = missing."""
@@ -42,11 +47,37 @@ def make_pipeline(numeric_count: int, categorical_count: int, alpha: float) -> P
     return Pipeline([("features", ColumnTransformer(parts)), ("ridge", Ridge(alpha=alpha))])
 
 
+def fit_pipeline(
+    numeric: Numeric, categorical: Categorical, target: npt.NDArray[np.float64], alpha: float
+) -> Pipeline:
+    """Fit on rows float64[n, k], object[n, m] and their prices float64[n]."""
+    pipeline = make_pipeline(numeric.shape[1], categorical.shape[1], alpha)
+    if categorical.shape[1]:
+        levels = [_levels(column) for column in categorical.T]
+        pipeline.set_params(features__categorical__categories=levels)
+    return pipeline.fit(frame(numeric, categorical), target)
+
+
+def _levels(column: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+    """Return the categories in a notebook's order: whole numbers by value, else text by code point; missing
+    last."""
+    found = set(column) - {MISSING_CATEGORY}
+    ordered = sorted(found, key=int) if all(map(_is_whole_number, found)) else sorted(found)
+    return np.array([*ordered, *({MISSING_CATEGORY} & set(column))], dtype=object)
+
+
+def _is_whole_number(text: str) -> bool:
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and str(int(text)) == text
+
+
 def frame(numeric: Numeric, categorical: Categorical) -> pd.DataFrame:
     """Put both tensors side by side, columns 0 to k + m - 1, the way the pipeline reads them."""
     k = numeric.shape[1]
     left = pd.DataFrame(numeric)
-    right = pd.DataFrame({k + j: pd.Series(categorical[:, j], dtype=object) for j in range(categorical.shape[1])})
+    right = pd.DataFrame(
+        {k + j: pd.Series(categorical[:, j], dtype=object) for j in range(categorical.shape[1])}
+    )
     return pd.concat([left, right], axis=1) if right.shape[1] else left
 
 

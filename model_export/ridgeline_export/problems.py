@@ -9,7 +9,7 @@ LISTED = 5
 
 
 class InputError(Exception):
-    """The schema or the table cannot be used. `problems` has one sentence or two for each thing that is wrong."""
+    """The schema or the table cannot be used. `problems` has a sentence for each thing that is wrong."""
 
     def __init__(self, where: str, problems: Iterable[str]) -> None:
         self.where = where

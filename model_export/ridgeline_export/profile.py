@@ -44,8 +44,10 @@ def numeric_profile(name: str, values: Values) -> NumericProfile:
 
 
 def correlations(matrix: Values) -> tuple[tuple[float | None, ...], ...]:
-    """Return Pearson's correlations float64[n, k] -> [k, k] over pairwise complete rows; None where fewer than
-    two rows are complete or a column does not vary in them."""
+    """Return Pearson's correlations, float64[n, k] -> [k, k], over pairwise complete rows.
+
+    None where fewer than two rows are complete or a column does not vary in them.
+    """
     present = ~np.isnan(matrix)
     known = present.astype(np.float64)
     counts = known.T @ known
@@ -58,7 +60,9 @@ def correlations(matrix: Values) -> tuple[tuple[float | None, ...], ...]:
         covariance = centred.T @ centred - sums * sums.T / counts
         variance = squares - sums**2 / counts
         result = covariance / np.sqrt(variance * variance.T)
-    defined = (counts > 1) & (variance > 1e-12 * squares) & (variance.T > 1e-12 * squares.T) & np.isfinite(result)
+    defined = (
+        (counts > 1) & (variance > 1e-12 * squares) & (variance.T > 1e-12 * squares.T) & np.isfinite(result)
+    )
     clipped = np.clip(result, -1.0, 1.0)
     return tuple(
         tuple(float(value) if ok else None for value, ok in zip(row, oks, strict=True))
@@ -71,7 +75,9 @@ def _column_means(matrix: Values, present: npt.NDArray[np.bool_]) -> Values:
     return np.asarray(total / np.maximum(present.sum(axis=0), 1), dtype=np.float64)
 
 
-def reference_profile(training: Rows, numeric: list[str], categorical: list[str], target: str) -> ReferenceProfile:
+def reference_profile(
+    training: Rows, numeric: list[str], categorical: list[str], target: str
+) -> ReferenceProfile:
     """Describe the training rows."""
     return ReferenceProfile(
         numeric=tuple(numeric_profile(name, training.numeric[:, j]) for j, name in enumerate(numeric)),

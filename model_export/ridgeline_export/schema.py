@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,6 +23,8 @@ Share = Annotated[Number, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):
+    """A table of the schema: keys that are not fields are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -71,7 +73,8 @@ class HoldoutSection(Section):
 
     share: Annotated[Number, Field(gt=0, lt=1)] | None = None
     start: Annotated[
-        str | int | float | datetime.datetime | datetime.date | None, Field(alias="from", union_mode="left_to_right")
+        str | int | float | datetime.datetime | datetime.date | None,
+        Field(alias="from", union_mode="left_to_right"),
     ] = None
 
 

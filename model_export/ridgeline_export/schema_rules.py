@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 TIER = "price_tier"
 """The name of the segment every model has: low, mid and high prices by the terciles of training."""
@@ -27,14 +27,20 @@ def describe(detail: Mapping[str, Any], raw: Mapping[str, Any]) -> str:
 def _place(parts: Sequence[Any], raw: Mapping[str, Any]) -> str:
     if len(parts) > 1 and parts[0] == "features" and isinstance(parts[1], int):
         entry = raw["features"][parts[1]]
-        name = entry.get("name", f"number {parts[1] + 1}") if isinstance(entry, dict) else f"number {parts[1] + 1}"
+        name = (
+            entry.get("name", f"number {parts[1] + 1}")
+            if isinstance(entry, dict)
+            else f"number {parts[1] + 1}"
+        )
         return ".".join([f"features[{name}]", *map(str, parts[2:3])])
     return ".".join(str(part) for part in parts[:2])
 
 
 def broken_rules(raw: Mapping[str, Any]) -> list[str]:
     """Return one sentence for each rule between keys that is broken."""
-    features = [f for f in _list(raw.get("features")) if isinstance(f, dict) and isinstance(f.get("name"), str)]
+    features = [
+        f for f in _list(raw.get("features")) if isinstance(f, dict) and isinstance(f.get("name"), str)
+    ]
     model, price = _table(raw.get("model")), _table(raw.get("price"))
     return [
         *_names(features, model),
@@ -80,13 +86,13 @@ def _categorical_lists(
 
 def _bounds(features: list[dict[str, Any]], price: Mapping[str, Any]) -> Iterator[str]:
     low, high = price.get("min"), price.get("max")
-    if _is_number(low) and _is_number(high) and not low < high:
+    if _above(low, high) or (_is_number(low) and low == high):
         yield f"price: min {low} must be below max {high}"
     for feature in features:
         low, high = feature.get("valid_min"), feature.get("valid_max")
         if feature.get("kind") == "categorical" and not (low is None and high is None):
-            yield f"features[{feature['name']}]: a categorical feature has no valid_min or valid_max; remove them"
-        elif _is_number(low) and _is_number(high) and low > high:
+            yield f"features[{feature['name']}]: categories have no valid_min, valid_max; remove them"
+        elif _above(low, high):
             yield f"features[{feature['name']}]: valid_min {low} is above valid_max {high}"
 
 
@@ -100,7 +106,11 @@ def _holdout(raw: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[str]:
         yield "training.window_days: needs a time column; name it in model.time, or remove window_days"
 
 
-def _is_number(value: object) -> bool:
+def _above(low: object, high: object) -> bool:
+    return _is_number(low) and _is_number(high) and low > high
+
+
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -77,7 +77,9 @@ def _wrong_times(times: Times | None, schema: Schema) -> list[str]:
     problems = []
     start = schema.holdout.start
     if start is not None and times.is_date and seconds(start) is None:
-        problems.append(f'holdout.from: {start!r} is not a date; the time column holds dates, write "2026-04-01"')
+        problems.append(
+            f'holdout.from: {start!r} is not a date; the time column holds dates, write "2026-04-01"'
+        )
     if start is not None and not times.is_date and not isinstance(start, int | float):
         problems.append(f"holdout.from: {start!r} is not a number; the time column holds numbers")
     if schema.training.window_days is not None and not times.is_date:

@@ -26,7 +26,7 @@ class Times:
 
 
 def times_of(name: str, column: pa.ChunkedArray, first_row: int) -> tuple[Times | None, list[str]]:
-    """Read a column of dates, timestamps (ISO 8601) or numbers; returns None and the problems if it is neither."""
+    """Read a column of dates, timestamps (ISO 8601) or numbers; returns None and the problems otherwise."""
     distinct = column.unique().to_pylist()
     as_number = {value: _number(value) for value in distinct}
     is_date = any(number is None for value, number in as_number.items() if value not in (None, ""))

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from ridgeline.artifact import CategoryShare, LinearForm
 from ridgeline_export.dataset import Dataset
 from ridgeline_export.linear import linear_form
-from ridgeline_export.pipeline import frame, make_pipeline
+from ridgeline_export.pipeline import fit_pipeline
 from ridgeline_export.problems import ExportError
 from ridgeline_export.profile import category_shares
 from ridgeline_export.schema import Schema
@@ -34,11 +34,12 @@ def train(dataset: Dataset, schema: Schema) -> Trained:
     """
     rows = dataset.training
     alpha = schema.penalty.alpha(len(rows))
-    pipeline = make_pipeline(len(schema.numeric), len(schema.categorical), alpha)
-    pipeline.fit(frame(rows.numeric, rows.categorical), rows.target)
+    pipeline = fit_pipeline(rows.numeric, rows.categorical, rows.target, alpha)
     ridge = pipeline.named_steps["ridge"]
     if not (np.all(np.isfinite(ridge.coef_)) and np.all(np.isfinite(ridge.intercept_))):
-        raise ExportError("the fitted coefficients are not finite; raise penalty.value or look for extreme values")
+        raise ExportError(
+            "the fitted coefficients are not finite; raise penalty.value or look for extreme values"
+        )
     numeric, categorical = [[f.name for f in part] for part in (schema.numeric, schema.categorical)]
     shares = [category_shares(rows.categorical[:, j]) for j in range(len(categorical))]
     return Trained(pipeline, alpha, linear_form(pipeline, numeric, categorical, shares), shares)

@@ -1,9 +1,9 @@
 """The missing rule, the same at every door: wire, CSV, Parquet, training.
 
 A number is missing when it is absent, None or NaN. A category is missing when it is absent, None, NaN, the
-empty string or one of the schema's missing tokens; a token that reads as a number, such as "-999", makes that
-number missing too. Inside Ridgeline a missing number is NaN and a missing category is the empty string; nothing
-else is missing, so a brand called "NA" or "007" is a brand.
+empty string or one of the schema's missing tokens; a token that reads as a number, such as "-999", makes
+that number missing too. Inside Ridgeline a missing number is NaN and a missing category is the empty string;
+nothing else is missing, so a brand called "NA" or "007" is a brand.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def is_missing_value(value: object) -> bool:
     """True for None and for whatever does not equal itself (float NaN, NaT) or says so (pandas.NA)."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, numbers.Real) and math.isnan(value)
+    return isinstance(value, numbers.Real) and value != value
 
 
 def category(value: object, tokens: Collection[str] = ()) -> str:

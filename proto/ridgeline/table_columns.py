@@ -31,31 +31,35 @@ class BadCells:
     expected: str
 
 
-def numbers_of(
-    name: str, column: pa.ChunkedArray, tokens: Collection[str], first_row: int, bad: list[BadCells]
-) -> Numbers:
+@dataclass(frozen=True)
+class Place:
+    """What holds for every column of a table: its missing tokens and what a person calls its first row."""
+
+    tokens: Collection[str]
+    first_row: int
+
+
+def numbers_of(name: str, column: pa.ChunkedArray, place: Place, bad: list[BadCells]) -> Numbers:
     """Return float64[n], NaN = missing; cells that are no number are NaN and appended to `bad`."""
     fast = _fast_numbers(_plain(column))
     if fast is None:
-        def rule(value: object) -> float:
-            return missing.number(value, tokens)
-
-        values, wrong = _by_distinct_value(column, rule, missing.MISSING_NUMBER, np.float64)
-        _note(name, column, wrong, first_row, "a number", bad)
+        values, wrong = _by_distinct_value(
+            column, lambda value: missing.number(value, place.tokens), missing.MISSING_NUMBER, np.float64
+        )
+        if wrong.any():
+            bad.append(_bad_cells(name, column, wrong, place.first_row, "a number"))
         return values
-    gaps = missing.missing_numbers(tokens)
+    gaps = missing.missing_numbers(place.tokens)
     return np.where(np.isin(fast, list(gaps)), missing.MISSING_NUMBER, fast) if gaps else fast
 
 
-def categories_of(
-    name: str, column: pa.ChunkedArray, tokens: Collection[str], first_row: int, bad: list[BadCells]
-) -> Categories:
+def categories_of(name: str, column: pa.ChunkedArray, place: Place, bad: list[BadCells]) -> Categories:
     """Return object[n] of str, "" = missing; cells that are no category are "" and appended to `bad`."""
-    def rule(value: object) -> str:
-        return missing.category(value, tokens)
-
-    values, wrong = _by_distinct_value(column, rule, missing.MISSING_CATEGORY, np.object_)
-    _note(name, column, wrong, first_row, "text or a whole number", bad)
+    values, wrong = _by_distinct_value(
+        column, lambda value: missing.category(value, place.tokens), missing.MISSING_CATEGORY, np.object_
+    )
+    if wrong.any():
+        bad.append(_bad_cells(name, column, wrong, place.first_row, "text or a number"))
     return values
 
 
@@ -64,7 +68,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return any((pa.types.is_string(kind), pa.types.is_large_string(kind), pa.types.is_string_view(kind)))
 
 
 def _fast_numbers(column: pa.ChunkedArray) -> Numbers | None:
@@ -97,7 +101,7 @@ def _by_distinct_value(
     refused: list[npt.NDArray[np.bool_]] = [np.empty(0, np.bool_)]
     for chunk in _plain(column).chunks:
         distinct, codes = _distinct(chunk)
-        texts = np.empty(len(distinct) + 1, dtype=dtype)
+        texts: npt.NDArray[Any] = np.empty(len(distinct) + 1, dtype=dtype)
         wrong = np.zeros(len(distinct) + 1, dtype=np.bool_)
         texts[-1] = gap
         for i, value in enumerate(distinct):
@@ -120,11 +124,10 @@ def _distinct(chunk: pa.Array) -> tuple[list[object], npt.NDArray[np.int64]]:
     return encoded.dictionary.to_pylist(), codes
 
 
-def _note(
-    name: str, column: pa.ChunkedArray, wrong: npt.NDArray[np.bool_], first_row: int, expected: str, bad: list[BadCells]
-) -> None:
-    rows = np.flatnonzero(wrong)
-    if rows.size:
-        listed = rows[:LISTED_ROWS]
-        found = tuple(str(column[int(row)].as_py()) for row in listed)
-        bad.append(BadCells(name, int(rows.size), tuple(int(r) + first_row for r in listed), found, expected))
+def _bad_cells(
+    name: str, column: pa.ChunkedArray, wrong: npt.NDArray[np.bool_], first_row: int, expected: str
+) -> BadCells:
+    rows = [int(row) for row in np.flatnonzero(wrong)]
+    listed = rows[:LISTED_ROWS]
+    found = tuple(str(column[row].as_py()) for row in listed)
+    return BadCells(name, len(rows), tuple(row + first_row for row in listed), found, expected)

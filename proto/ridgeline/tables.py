@@ -11,16 +11,22 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from ridgeline.table_columns import BadCells, Categories, Numbers, categories_of, numbers_of
+from ridgeline.table_columns import (
+    LISTED_ROWS,
+    BadCells,
+    Categories,
+    Numbers,
+    Place,
+    categories_of,
+    numbers_of,
+)
 
 _DELIMITERS = ",;\t|"
 _PARQUET_MAGIC = b"PAR1"
@@ -49,20 +55,28 @@ class Columns:
 class Table:
     """The declared columns of one file, in the file's row order.
 
-    A declared column that the file lacks or has twice is named in `missing_columns` or `duplicate_columns`
-    and left out of the mappings. `first_row` is what a person calls the first row of data: 2 in a CSV, whose
-    header is row 1, and 1 in a Parquet file.
+    `first_row` is what a person calls the first row of data: 2 in a CSV, whose header is row 1, and 1 in a
+    Parquet file. Columns that are missing or there more than once are in none of the mappings.
     """
 
     row_count: int
     first_row: int
-    numeric: dict[str, Numbers] = field(default_factory=dict)
-    categorical: dict[str, Categories] = field(default_factory=dict)
-    other: dict[str, pa.ChunkedArray] = field(default_factory=dict)
-    bad_cells: tuple[BadCells, ...] = ()
-    missing_columns: tuple[str, ...] = ()
-    duplicate_columns: tuple[str, ...] = ()
-    file_columns: tuple[str, ...] = ()
+    declared: Columns
+    file_columns: tuple[str, ...]
+    numeric: dict[str, Numbers]
+    categorical: dict[str, Categories]
+    other: dict[str, pa.ChunkedArray]
+    bad_cells: tuple[BadCells, ...]
+
+    @property
+    def missing_columns(self) -> list[str]:
+        """Declared columns that the file does not have."""
+        return [name for name in self.declared.names if name not in self.file_columns]
+
+    @property
+    def duplicate_columns(self) -> list[str]:
+        """Declared columns that the file has more than once."""
+        return [name for name in self.declared.names if self.file_columns.count(name) > 1]
 
 
 def read(path: Path, columns: Columns) -> Table:
@@ -78,88 +92,76 @@ def read(path: Path, columns: Columns) -> Table:
     except FileNotFoundError:
         raise TableError(f"{path}: no such file") from None
     except (OSError, EOFError, pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
-        raise TableError(f"{path}: cannot be read as a table ({_first_line(error)})") from None
+        raise TableError(f"{path}: {_reason(error)}") from None
 
 
 def convert(raw: pa.Table, columns: Columns, first_row: int) -> Table:
-    """Apply the missing rule to the declared columns of a pyarrow table (or a part of one)."""
-    counts = Counter(raw.column_names)
-    once = {name: raw.column(name) for name in columns.names if counts[name] == 1}
+    """Apply the missing rule to the declared columns of a pyarrow table (or of a part of one)."""
+    once = {name: raw.column(name) for name in _readable(columns, raw.column_names)}
+    place = Place(frozenset(columns.missing_tokens), first_row)
     bad: list[BadCells] = []
-    tokens = frozenset(columns.missing_tokens)
-    numeric = {n: numbers_of(n, once[n], tokens, first_row, bad) for n in columns.numeric if n in once}
-    categorical = {n: categories_of(n, once[n], tokens, first_row, bad) for n in columns.categorical if n in once}
     return Table(
         row_count=raw.num_rows,
         first_row=first_row,
-        numeric=numeric,
-        categorical=categorical,
-        other={name: once[name] for name in columns.other if name in once},
-        bad_cells=tuple(bad),
-        missing_columns=tuple(name for name in columns.names if counts[name] == 0),
-        duplicate_columns=tuple(name for name in columns.names if counts[name] > 1),
+        declared=columns,
         file_columns=tuple(raw.column_names),
+        numeric={n: numbers_of(n, once[n], place, bad) for n in columns.numeric if n in once},
+        categorical={n: categories_of(n, once[n], place, bad) for n in columns.categorical if n in once},
+        other={n: once[n] for n in columns.other if n in once},
+        bad_cells=tuple(bad),
     )
 
 
-def stack(columns: Sequence[npt.NDArray[np.generic]], row_count: int, dtype: type) -> npt.NDArray[np.generic]:
-    """Put columns side by side; returns shape [row_count, columns], also for no column."""
-    matrix = np.empty((row_count, len(columns)), dtype=dtype)
-    for j, column in enumerate(columns):
-        matrix[:, j] = column
-    return matrix
+def _readable(columns: Columns, names: Sequence[str]) -> list[str]:
+    counts = Counter(names)
+    return [name for name in columns.names if counts[name] == 1]
 
 
 def _read_parquet(path: Path, columns: Columns) -> Table:
     with pyarrow.parquet.ParquetFile(path) as file:
         names = file.schema_arrow.names
-        wanted = [name for name in columns.names if names.count(name) == 1]
-        table = convert(file.read(columns=wanted, use_pandas_metadata=False), columns, first_row=1)
+        raw = file.read(columns=_readable(columns, names), use_pandas_metadata=False)
         row_count = file.metadata.num_rows
-    return _with_file_columns(table, columns, names, row_count)
+    return replace(convert(raw, columns, first_row=1), row_count=row_count, file_columns=tuple(names))
 
 
 def _read_csv(path: Path, columns: Columns) -> Table:
     names, delimiter = _header(path, columns.names)
-    positions = [f"{i}" for i in range(len(names))]
-    wanted = [i for i, name in enumerate(names) if name in columns.names and names.count(name) == 1]
+    readable = _readable(columns, names)
+    # Columns go by position, so that a name that is there twice hurts only itself.
+    positions = [str(names.index(name)) for name in readable]
+    raw = _csv_cells(path, delimiter, len(names), positions or ["0"])
+    table = convert(raw.select(positions).rename_columns(readable), columns, first_row=2)
+    return replace(table, row_count=raw.num_rows, file_columns=tuple(names))
+
+
+def _csv_cells(path: Path, delimiter: str, width: int, wanted: list[str]) -> pa.Table:
+    """Read the wanted columns, named "0", "1", ... by position, as text."""
     broken: list[str] = []
 
     def skip(row: pyarrow.csv.InvalidRow) -> str:
-        broken.append(f"a row has {row.actual_columns} cells, the header {row.expected_columns}: {row.text[:60]!r}")
+        broken.append(f"row {row.number} has {row.actual_columns} cells")
         return "skip"
 
-    raw = pyarrow.csv.read_csv(
-        path,
-        read_options=pyarrow.csv.ReadOptions(column_names=positions, skip_rows=1),
-        parse_options=pyarrow.csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip
-        ),
-        convert_options=pyarrow.csv.ConvertOptions(
-            include_columns=[positions[i] for i in wanted] or positions[:1],
-            column_types=dict.fromkeys(positions, pa.string()),
-            strings_can_be_null=False,
-        ),
+    names = [str(i) for i in range(width)]
+    convert_options = pyarrow.csv.ConvertOptions(
+        include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
     )
-    if broken:
-        raise TableError(f"{path}: {len(broken)} rows do not fit the header; {broken[0]}")
-    kept = raw.select([positions[i] for i in wanted]).rename_columns([names[i] for i in wanted])
-    return _with_file_columns(convert(kept, columns, first_row=2), columns, names, raw.num_rows)
-
-
-def _with_file_columns(table: Table, columns: Columns, names: Sequence[str], row_count: int) -> Table:
-    counts = Counter(names)
-    return Table(
-        row_count=row_count,
-        first_row=table.first_row,
-        numeric=table.numeric,
-        categorical=table.categorical,
-        other=table.other,
-        bad_cells=table.bad_cells,
-        missing_columns=tuple(name for name in columns.names if counts[name] == 0),
-        duplicate_columns=tuple(name for name in columns.names if counts[name] > 1),
-        file_columns=tuple(names),
+    parse_options = pyarrow.csv.ParseOptions(
+        delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip
     )
+    for threads in (True, False):  # only one thread knows the numbers of rows that do not fit
+        broken.clear()
+        raw = pyarrow.csv.read_csv(
+            path,
+            read_options=pyarrow.csv.ReadOptions(column_names=names, skip_rows=1, use_threads=threads),
+            parse_options=parse_options,
+            convert_options=convert_options,
+        )
+        if not broken:
+            return raw
+    listed = ", ".join(broken[:LISTED_ROWS])
+    raise TableError(f"{path}: {len(broken)} rows do not fit the header of {width} columns: {listed}")
 
 
 def _header(path: Path, declared: Sequence[str]) -> tuple[list[str], str]:
@@ -173,5 +175,8 @@ def _header(path: Path, declared: Sequence[str]) -> tuple[list[str], str]:
     return rows[best], best
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+def _reason(error: Exception) -> str:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, UnicodeDecodeError) or "UTF8" in text:
+        return "is not UTF-8; save it as UTF-8"
+    return f"cannot be read as a table ({text})"

@@ -17,7 +17,7 @@ from ridgeline.artifact import ArtifactError
 from ridgeline_server.app import run
 from ridgeline_server.config import ENV_PREFIX, ConfigError, Settings, load_settings
 
-_EPILOG = f"""Precedence: flags, environment ({ENV_PREFIX}MAX_ROWS for --max-rows), the --config file, defaults.
+_EPILOG = f"""Precedence: flags, environment ({ENV_PREFIX}MAX_ROWS for --max-rows), --config file, defaults.
 Exit codes: 0 stopped as told, 1 failed, 2 wrong settings or a model that must not be served."""
 
 

@@ -1,7 +1,7 @@
 """One settings model for file, environment and flags.
 
-Precedence, first wins: flags, environment (RIDGELINE_SERVER_*), the TOML file of --config, defaults. Names are
-the same everywhere: `max_rows` in the file, RIDGELINE_SERVER_MAX_ROWS, --max-rows.
+Precedence, first wins: flags, environment (RIDGELINE_SERVER_*), the TOML file of --config, defaults. Names
+are the same everywhere: `max_rows` in the file, RIDGELINE_SERVER_MAX_ROWS, --max-rows.
 """
 
 from __future__ import annotations
@@ -46,23 +46,38 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     models: Path = Field(description="directory of exported models, NAME/VERSION/manifest.json")
-    model: str = Field("", description="model that answers when a caller names none; needed with several")
-    address: Address = Field("127.0.0.1:50051", description="where to serve gRPC, HOST:PORT")
+    model: str = Field(
+        default="", description="model that answers when a caller names none; needed with several"
+    )
+    address: Address = Field(default="127.0.0.1:50051", description="where to serve gRPC, HOST:PORT")
     ops_address: Annotated[str, AfterValidator(_optional_address)] = Field(
-        "127.0.0.1:9464", description="where to serve /livez and /readyz over HTTP, HOST:PORT; empty: nowhere"
+        default="127.0.0.1:9464",
+        description="where to serve /livez and /readyz over HTTP, HOST:PORT; empty: nowhere",
     )
-    reflection: bool = Field(False, description="serve gRPC reflection, so that tools can list the methods")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level to log")
-    max_rows: int = Field(10_000, ge=1, le=1_000_000, description="rows of one batch of columns")
-    max_records: int = Field(1_000, ge=1, le=100_000, description="records of one batch of records")
-    max_message_bytes: int = Field(16 << 20, ge=1 << 10, le=1 << 30, description="bytes of one message")
-    active_threads: int = Field(2, ge=1, le=64, description="calls worked on at the same time")
-    max_threads: int = Field(256, ge=2, le=4096, description="threads, those that wait for callers included")
+    reflection: bool = Field(
+        default=False, description="serve gRPC reflection, so that tools can list the methods"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least level to log"
+    )
+    max_rows: int = Field(default=10_000, ge=1, le=1_000_000, description="rows of one batch of columns")
+    max_records: int = Field(default=1_000, ge=1, le=100_000, description="records of one batch of records")
+    max_message_bytes: int = Field(
+        default=16 << 20, ge=1 << 10, le=1 << 30, description="bytes of one message"
+    )
+    active_threads: int = Field(default=2, ge=1, le=64, description="calls worked on at the same time")
+    max_threads: int = Field(
+        default=256, ge=2, le=4096, description="threads, those that wait for callers included"
+    )
     max_waiting_calls: int = Field(
-        1_000, ge=1, description="calls that wait for a thread before new ones are shed"
+        default=1_000, ge=1, description="calls that wait for a thread before new ones are shed"
     )
-    message_timeout_s: float = Field(5.0, gt=0, description="how long a caller may take to send its message")
-    drain_grace_s: float = Field(30.0, ge=0, description="how long running calls may take once told to stop")
+    message_timeout_s: float = Field(
+        default=5.0, gt=0, description="how long a caller may take to send its message"
+    )
+    drain_grace_s: float = Field(
+        default=30.0, ge=0, description="how long running calls may take once told to stop"
+    )
 
 
 def load_settings(

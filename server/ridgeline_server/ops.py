@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
 
 from ridgeline_server.lifecycle import State
 
@@ -16,9 +16,7 @@ class OpsServer:
 
     def __init__(self, address: str, state: Callable[[], State]) -> None:
         host, _, port = address.rpartition(":")
-        handler = type("Handler", (_Handler,), {"state": staticmethod(state)})
-        self._server = ThreadingHTTPServer((host.strip("[]"), int(port)), handler)
-        self._server.daemon_threads = True
+        self._server = _HttpServer((host.strip("[]"), int(port)), state)
         self.address = f"{host}:{self._server.server_address[1]}"
 
     def start(self) -> None:
@@ -26,17 +24,26 @@ class OpsServer:
         threading.Thread(target=self._server.serve_forever, name="ops", daemon=True).start()
 
     def stop(self) -> None:
-        """Close the port."""
+        """Close the port; only after `start`."""
         self._server.shutdown()
         self._server.server_close()
 
 
+class _HttpServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], state: Callable[[], State]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, _Handler)
+        self.state = state
+
+
 class _Handler(BaseHTTPRequestHandler):
-    state: ClassVar[Callable[[], State]]
+    server: _HttpServer
     timeout = 5
 
-    def do_GET(self) -> None:  # noqa: N802  # the name http.server calls
-        state = self.state()
+    def do_GET(self) -> None:
+        state = self.server.state()
         if self.path == "/livez":
             self._answer(HTTPStatus.OK, "live")
         elif self.path == "/readyz":
@@ -53,5 +60,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *_: object) -> None:
         """Probes are not worth a line."""

@@ -1,49 +1,82 @@
-"""Runs on the `client` extra alone: the stubs and the client library import, and a request survives the wire.
+"""Runs on the `client` extra alone: the client library imports, and calls cross a real connection.
 
 Usage: python round_trip.py protobuf-6.33 (the protobuf that must be here; `make compat` runs it for each).
 """
 
 from __future__ import annotations
 
-import importlib
 import sys
+from concurrent import futures
 from importlib.metadata import version
+from typing import NoReturn
 
-NOT_IN_THE_CLIENT = ("onnxruntime", "pandas", "pyarrow", "pydantic", "rich", "sklearn", "typer")
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
+import ridgeline_client
+from ridgeline.v1 import pricing_service_pb2 as pb
+from ridgeline.v1 import pricing_service_pb2_grpc as pb_grpc
 
-def check_round_trip() -> None:
-    """Send a batch request and its answer through bytes and back."""
-    pb = importlib.import_module("ridgeline.v1.pricing_service_pb2")
-    grpc_stubs = importlib.import_module("ridgeline.v1.pricing_service_pb2_grpc")
-    request = pb.PredictBatchRequest(
-        model="techmart",
-        choice=pb.ModelChoice(version=7),
-        columns=pb.RecordBatch(
-            row_count=2,
-            numeric=pb.NumericColumns(
-                names=["screen_size"], double_values=pb.DoubleMatrix(values=[15.6, float("nan")])
-            ),
-            categorical=[pb.CategoricalColumn(name="brand", dictionary=["007"], codes=[1, 0])],
-        ),
-    )
-    request.columns.event_times_us.append(1_767_225_600_000_000)
-    sent = request.SerializeToString(deterministic=True)
-    again = pb.PredictBatchRequest.FromString(sent)
-    expect(again.SerializeToString(deterministic=True) == sent, again)
-    expect(again.WhichOneof("payload") == "columns", again)
-    expect(list(again.columns.categorical[0].codes) == [1, 0], again)
-    expect(again.columns.numeric.double_values.values[0] == 15.6, again)
-    expect(hasattr(grpc_stubs, "PricingServiceStub"), dir(grpc_stubs))
+NOT_IN_THE_CLIENT = {"onnxruntime", "pandas", "pyarrow", "pydantic", "rich", "sklearn", "typer"}
+SIZES = [15.6, float("nan"), 6.1]
 
 
-def check_client() -> None:
-    """Import the client library with nothing but its own dependencies."""
-    client = importlib.import_module("ridgeline_client")
-    missing = [name for name in getattr(client, "__all__", ()) if not hasattr(client, name)]
+class Echo(pb_grpc.PricingServiceServicer):
+    """Prices a row of a batch at its first number and refuses every single record."""
+
+    asked: pb.PredictBatchRequest
+
+    def DescribeModel(
+        self, request: pb.DescribeModelRequest, context: grpc.ServicerContext
+    ) -> pb.DescribeModelResponse:
+        return pb.DescribeModelResponse(
+            features=[
+                pb.Feature(name="screen_size", kind=pb.FEATURE_KIND_NUMERIC),
+                pb.Feature(name="brand", kind=pb.FEATURE_KIND_CATEGORICAL),
+            ],
+            limits=pb.Limits(max_rows=10, max_records=10, max_message_bytes=1_000_000),
+        )
+
+    def PredictBatch(
+        self, request: pb.PredictBatchRequest, context: grpc.ServicerContext
+    ) -> pb.PredictBatchResponse:
+        self.asked = request
+        rows, values = request.columns.row_count, request.columns.numeric.double_values.values
+        predictions = pb.PredictionBatch(row_count=rows, price=values, flags=[0] * rows)
+        for column in (predictions.model_price, predictions.lower, predictions.upper):
+            column.extend(values)
+        return pb.PredictBatchResponse(currency_code="USD", predictions=predictions)
+
+    def Predict(self, request: pb.PredictRequest, context: grpc.ServicerContext) -> NoReturn:
+        violation = error_details_pb2.BadRequest.FieldViolation(
+            field='record.numeric["screen_size"]', description="too large", reason="OUT_OF_VALID_RANGE"
+        )
+        status = status_pb2.Status(code=grpc.StatusCode.INVALID_ARGUMENT.value[0], message="refused")
+        status.details.add().Pack(error_details_pb2.BadRequest(field_violations=[violation]))
+        context.abort_with_status(rpc_status.to_status(status))
+
+
+def check_imports() -> None:
+    """The client library came with nothing but its own dependencies."""
+    missing = [name for name in ridgeline_client.__all__ if not hasattr(ridgeline_client, name)]
     expect(not missing, f"ridgeline_client.__all__ names what is not there: {missing}")
-    strangers = [name for name in NOT_IN_THE_CLIENT if name in sys.modules]
+    strangers = NOT_IN_THE_CLIENT & set(sys.modules)
     expect(not strangers, f"import ridgeline_client imports {strangers}")
+
+
+def check_calls(client: ridgeline_client.PricingClient, servicer: Echo) -> None:
+    """A batch comes back as arrays, a refusal as the error with its details."""
+    batch = client.predict_batch({"screen_size": SIZES, "brand": ["007", "", "007"]})
+    expect(repr(batch.price.tolist()) == repr(SIZES), batch.price)
+    (brand,) = servicer.asked.columns.categorical
+    expect(list(brand.codes) == [1, 0, 1] and list(brand.dictionary) == ["007"], brand)
+    try:
+        answer = client.predict({"screen_size": 1e9})
+    except ridgeline_client.InvalidInput as error:
+        expect([violation.reason for violation in error.violations] == ["OUT_OF_VALID_RANGE"], error)
+    else:
+        expect(False, answer)
 
 
 def expect(condition: bool, shown: object) -> None:
@@ -56,9 +89,16 @@ def main() -> None:
     """Check the protobuf version first: a pass on another one would prove nothing."""
     wanted = sys.argv[1].removeprefix("protobuf-")
     expect(f"{version('protobuf')}.".startswith(f"{wanted}."), f"expected {wanted}")
-    check_round_trip()
-    check_client()
-    print(f"protobuf {version('protobuf')}, grpcio {version('grpcio')}: stubs, client and round trip work")
+    check_imports()
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    servicer = Echo()
+    pb_grpc.add_PricingServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with ridgeline_client.PricingClient(f"127.0.0.1:{port}", timeout=10.0) as client:
+        check_calls(client, servicer)
+    server.stop(None).wait()
+    print(f"protobuf {version('protobuf')}, grpcio {version('grpcio')}: stubs, client and calls work")
 
 
 if __name__ == "__main__":

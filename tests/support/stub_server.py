@@ -50,9 +50,10 @@ class Failure:
         else:
             context.set_trailing_metadata(self.trailers)
         context.abort(self.code, self.text)
+        raise AssertionError("abort returned")
 
 
-def feature(name: str, kind: int = pb.FEATURE_KIND_NUMERIC, **facts: Any) -> pb.Feature:
+def feature(name: str, kind: pb.FeatureKind = pb.FEATURE_KIND_NUMERIC, **facts: Any) -> pb.Feature:
     """One feature of a description."""
     return pb.Feature(name=name, kind=kind, **facts)
 
@@ -140,9 +141,7 @@ class StubServicer(pb_grpc.PricingServiceServicer):
                 lower=math.nan if price > 500 else price - 13.5,
                 upper=math.nan if price > 500 else price + 13.5,
                 flags=1,
-                notices=[
-                    pb.Notice(kind=pb.NOTICE_KIND_IMPUTED, feature="ram", used="8", message="[ram] fill")
-                ],
+                notices=[pb.Notice(kind=pb.NOTICE_KIND_IMPUTED, feature="ram", used="8", message="[ram]")],
             ),
         )
         if request.explain:
@@ -165,9 +164,7 @@ class StubServicer(pb_grpc.PricingServiceServicer):
             prices.extend([BASE_PRICE + row for row in range(rows)])
         batch.flags.extend([row % 2 for row in range(rows)])
         batch.notice_counts.add(kind=pb.NOTICE_KIND_IMPUTED, feature="ram", count=rows // 2)
-        batch.row_errors.add(
-            row=1, feature="weight", code=3, reason="OUT_OF_VALID_RANGE", message="too heavy"
-        )
+        batch.row_errors.add(row=1, feature="weight", code=3, reason="OUT_OF_VALID_RANGE", message="heavy")
         batch.row_error_count = batch.error_row_count = 1
         if request.notice_bitmaps:
             cells = rows * len(self.description.features)

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ridgeline_export.export import export_model
+
 CREATED = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
 NUMERIC = ["screen_size", "memory", "weight", "release_code"]
@@ -83,7 +85,9 @@ def small_frame(rows: int = 600, seed: int = 0, missing: float = 0.05) -> pd.Dat
     frame = pd.DataFrame(
         {
             "product_id": [f"p{i}" for i in range(rows)],
-            "date": np.datetime_as_string(np.datetime64("2026-01-01") + np.arange(rows) * 120 // max(rows, 1)),
+            "date": np.datetime_as_string(
+                np.datetime64("2026-01-01") + np.arange(rows) * 120 // max(rows, 1)
+            ),
             "screen_size": screen,
             "memory": memory,
             "weight": weight,
@@ -113,8 +117,6 @@ def write_schema(path: Path, text: str = SCHEMA) -> Path:
 
 def export_small(directory: Path, frame: pd.DataFrame | None = None, schema: str = SCHEMA) -> Path:
     """Train and export a small model below `directory`/models; returns its version directory."""
-    from ridgeline_export.export import export_model
-
     directory.mkdir(parents=True, exist_ok=True)
     table = write_csv(small_frame() if frame is None else frame, directory / "table.csv")
     rules = write_schema(directory / "schema.toml", schema)

@@ -40,10 +40,10 @@ def common(
 
 
 @app.command(epilog=EXIT_CODES)
-def predict(  # noqa: PLR0913 - one parameter per command line option
+def predict(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     pairs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FEATURE=VALUE]...", help="The product, feature by feature."),
+        typer.Argument(metavar="FEATURE=VALUE", help="The product, feature by feature."),
     ] = None,
     json_record: Annotated[
         str | None,
@@ -89,9 +89,7 @@ def predict(  # noqa: PLR0913 - one parameter per command line option
 
 def _given(pairs: list[str], json_record: str | None, *, demo: bool) -> dict[str, object]:
     if not pairs and json_record is None and not demo:
-        raise typer.BadParameter(
-            "no product given: name features as FEATURE=VALUE, or use --json-record or --demo"
-        )
+        raise typer.BadParameter("no product given: name it as FEATURE=VALUE, or use --json-record or --demo")
     try:
         from_json = record.from_json(json_record, sys.stdin) if json_record is not None else {}
         return {**from_json, **record.from_pairs(pairs)}
@@ -108,7 +106,7 @@ def _demo_note(description: ModelDescription, given: dict[str, object]) -> str:
 
 
 @app.command(epilog=EXIT_CODES)
-def describe(  # noqa: PLR0913 - one parameter per command line option
+def describe(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     full: Annotated[bool, typer.Option("--full", help="Also coefficients and the training profile.")] = False,
     model: options.Model = "",
     version: options.Version = None,
@@ -130,9 +128,7 @@ def describe(  # noqa: PLR0913 - one parameter per command line option
 
 @app.command(epilog=EXIT_CODES)
 def health(
-    service: Annotated[
-        str, typer.Option("--service", help="A service; the whole server when left out.")
-    ] = "",
+    service: Annotated[str, typer.Option("--service", help="A service; else the whole server.")] = "",
     target: options.Target = options.TARGET_DEFAULT,
     timeout: options.Timeout = options.TIMEOUT_DEFAULT,
     as_json: options.AsJson = False,

@@ -13,23 +13,21 @@ from typing import Any
 
 def to_plain(value: object) -> object:
     """Return a result as dicts, lists, text and numbers; NaN and infinities become None."""
-    if isinstance(value, Enum):
-        return value.name
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {str(name): to_plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_plain(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return to_plain(_fields(value))
-    return value
+    if isinstance(value, Mapping):
+        return {str(name): to_plain(item) for name, item in value.items()}
+    if isinstance(value, Enum):
+        return value.name
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def to_json(result: object, **further: object) -> str:
-    """Return a result, a dataclass or a mapping, as indented JSON text; `further` facts come behind its own."""
+    """Return a result, a dataclass or a mapping, as indented JSON text, `further` facts behind its own."""
     facts = result if isinstance(result, Mapping) else _fields(result)
     return json.dumps(to_plain({**facts, **further}), indent=2, ensure_ascii=False, allow_nan=False)
 

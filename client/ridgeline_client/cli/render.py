@@ -85,22 +85,22 @@ def _model_facts(model: ModelDescription) -> Table:
     accuracy = f"RMSE {metrics.rmse:.2f}, MAE {metrics.mae:.2f}, R2 {metrics.r2:.4f}"
     return _facts(
         [
-            ("Model", _model(model.model)),
+            ("Model", f"{model.model.name} version {model.model.version}"),
+            ("Digest", model.model.digest),
             ("Predicts", f"{model.target} in {model.currency}"),
             ("Trained", model.created.isoformat()),
             ("Price range", prices),
             ("Fallback", f"above {guard.max_missing_share:.0%} of features missing"),
             ("Accuracy", f"{accuracy} on {metrics.row_count:,} later rows"),
-            (f"{interval.level:.0%} interval", f"-/+ {interval.half_width:.2f}, covered {_covered(model)}"),
+            (
+                f"{interval.level:.0%} interval",
+                f"-/+ {interval.half_width:.2f}, covered {metrics.interval_coverage:.1%}",
+            ),
             ("Limits", f"{limits.max_rows:,} rows, {limits.max_message_bytes:,} bytes a request"),
             ("Versions", ", ".join(map(str, model.served_versions))),
             ("Also missing", ", ".join(map(repr, model.missing_tokens)) or "nothing but empty"),
         ]
     )
-
-
-def _covered(model: ModelDescription) -> str:
-    return f"{model.metrics.interval_coverage:.1%}"
 
 
 def _feature_row(feature: Feature) -> tuple[str, ...]:
@@ -121,21 +121,13 @@ def _feature_row(feature: Feature) -> tuple[str, ...]:
 
 
 def _linear_form(form: LinearForm, currency: str) -> Table:
-    numeric = [
-        (
-            term.feature,
-            f"{term.coefficient:+.4f} * (x - {term.centre:g}) / {term.scale:g}, missing: {term.fill:g}",
-        )
-        for term in form.numeric_terms
-    ]
-    categorical = [
-        (
-            term.feature,
-            ", ".join(f"{name or '(missing)'} {amount:+.2f}" for name, amount in term.amounts.items()),
-        )
-        for term in form.categorical_terms
-    ]
-    rows = [("base", f"{form.base:,.4f}"), *numeric, *categorical]
+    rows = [("base", f"{form.base:,.4f}")]
+    for term in form.numeric_terms:
+        amount = f"{term.coefficient:+.4f} * (x - {term.centre:g}) / {term.scale:g}, missing: {term.fill:g}"
+        rows.append((term.feature, amount))
+    for category in form.categorical_terms:
+        amounts = (f"{name or '(missing)'} {amount:+.2f}" for name, amount in category.amounts.items())
+        rows.append((category.feature, ", ".join(amounts)))
     return _table(f"Linear form ({currency})", ("term", "amount"), rows)
 
 

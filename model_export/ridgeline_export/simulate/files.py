@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
+from ridgeline_export.progress import Progress
 from ridgeline_export.simulate.costs import Costs, fit, price_faults, served_rmse
 from ridgeline_export.simulate.record import fault_record, period_record, rmse_record
 from ridgeline_export.simulate.schema import schema_toml
@@ -19,9 +21,6 @@ from ridgeline_export.simulate.tables import Market, draw, draw_month, training_
 DEFAULT_SEED = 20260102
 LARGE_MONTH = 20_000
 """Products of the second sample on which faults are priced: 500 are few for a stable figure."""
-
-Progress = Callable[[str, int, int], None]
-"""Called before each step with its name, the steps done and the number of steps, and once at the end."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +51,19 @@ def write(out: Path, seed: int, progress: Progress) -> Summary:
     if seed < 0:
         raise ValueError(f"the seed must be 0 or greater, got {seed}")
     out.mkdir(parents=True, exist_ok=True)
-    progress("Draw products", 0, 4)
-    market = draw(seed)
-    progress("Price the faults", 1, 4)
-    holdout_rmse, costs = _price(market)
-    progress("Write tables", 2, 4)
-    training, production = market.training_table(), market.production_table()
-    _write_csv(training, out / "training.csv")
-    _write_csv(production, out / "production_simulation.csv")
-    progress("Write schema and record of faults", 3, 4)
-    window = training.head(market.training.price.size)
-    record = _record(market, window, production, rmse_record(holdout_rmse, list(costs)))
-    _write_text(json.dumps(record, indent=2) + "\n", out / "planted_faults.json")
-    _write_text(schema_toml(), out / "schema.toml")
-    progress("Done", 4, 4)
+    with _stage(progress, "drawing products"):
+        market = draw(seed)
+    with _stage(progress, "pricing faults"):
+        holdout_rmse, costs = _price(market)
+    with _stage(progress, "writing tables"):
+        training, production = market.training_table(), market.production_table()
+        _write_csv(training, out / "training.csv")
+        _write_csv(production, out / "production_simulation.csv")
+    with _stage(progress, "writing schema and record of faults"):
+        window = training.head(market.training.price.size)
+        record = _record(market, window, production, rmse_record(holdout_rmse, list(costs)))
+        _write_text(json.dumps(record, indent=2) + "\n", out / "planted_faults.json")
+        _write_text(schema_toml(), out / "schema.toml")
     return Summary(
         training_path=out / "training.csv",
         production_path=out / "production_simulation.csv",
@@ -77,6 +75,13 @@ def write(out: Path, seed: int, progress: Progress) -> Summary:
         holdout_rmse=holdout_rmse,
         costs=costs,
     )
+
+
+@contextmanager
+def _stage(progress: Progress, stage: str) -> Iterator[None]:
+    progress(stage, 0, 1)
+    yield
+    progress(stage, 1, 1)
 
 
 def _price(market: Market) -> tuple[float, tuple[Costs, Costs]]:

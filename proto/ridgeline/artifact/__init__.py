@@ -2,7 +2,9 @@
 
 One version is one directory `models/<name>/<version>/`, never rewritten:
 
-    model.onnx       float64 graph, inputs `numeric` double[n, k] and `categorical` string[n, m], output `price`
+    model.onnx       float64 graph, inputs `numeric` double[n, k] and `categorical` string[n, m], output
+                     `price` double[n, 1]; a model without numeric or without categorical features lacks that
+                     input
     manifest.json    `Manifest`; its SHA-256 as stored is the version's digest
     linear.json      `LinearForm`: the same model as a formula
     reference.json   `ReferenceProfile`: what training data looked like
@@ -63,37 +65,37 @@ from ridgeline.artifact.profile import (
 )
 
 __all__ = [
-    "ArtifactError",
     "CATEGORICAL_INPUT",
+    "FORMAT_MAJOR",
+    "FORMAT_VERSION",
+    "GOLDEN_FILE",
+    "LINEAR_FILE",
+    "MANIFEST_FILE",
+    "MODEL_FILE",
+    "NUMERIC_INPUT",
+    "PARITY_TOLERANCE",
+    "PRICE_OUTPUT",
+    "REFERENCE_FILE",
+    "ArtifactError",
     "CategoricalProfile",
     "CategoricalTerm",
     "CategoryShare",
     "Convention",
-    "FORMAT_MAJOR",
-    "FORMAT_VERSION",
     "Fallback",
     "FallbackTable",
     "Feature",
-    "GOLDEN_FILE",
     "Guard",
     "GuardPolicy",
     "Interval",
     "Kind",
-    "LINEAR_FILE",
     "LinearForm",
-    "MANIFEST_FILE",
-    "MODEL_FILE",
     "Manifest",
     "Metrics",
-    "NUMERIC_INPUT",
     "NumericProfile",
     "NumericTerm",
-    "PARITY_TOLERANCE",
-    "PRICE_OUTPUT",
     "Parity",
     "Penalty",
     "PriceRange",
-    "REFERENCE_FILE",
     "ReferenceProfile",
     "SegmentMetrics",
     "Window",

@@ -68,12 +68,14 @@ def parse(kind: type[PartT], content: bytes, where: str) -> PartT:
 
 
 def _check_format(version: str, where: str) -> None:
-    if version.split(".")[0] != str(FORMAT_MAJOR):
+    if version.split(".", maxsplit=1)[0] != str(FORMAT_MAJOR):
         expected = f"this software reads {FORMAT_MAJOR}.x; export the model again or upgrade"
         raise ArtifactError(where, [f"format_version is {version!r}, {expected}"])
 
 
 def version_directories(model: Path) -> dict[int, Path]:
     """Return the version directories below `model` by version number, ascending; other names are ignored."""
-    found = {int(p.name): p for p in model.iterdir() if p.is_dir() and p.name.isdecimal() and p.name[0] != "0"}
+    found = {
+        int(p.name): p for p in model.iterdir() if p.is_dir() and p.name.isdecimal() and p.name[0] != "0"
+    }
     return dict(sorted(found.items()))

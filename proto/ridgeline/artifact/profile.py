@@ -32,7 +32,8 @@ class LinearForm(Part):
 
 
 class NumericProfile(Part):
-    """One numeric feature over training rows, missing ones left out. `sd` has n - 1; `deciles` are 9."""
+    """One numeric feature over training rows, missing ones left out: `row_count` rows have a value. `sd` has
+    n - 1; `deciles` are the 9 inner ones. Without a value, mean and sd are 0 and there are no deciles."""
 
     name: str
     row_count: int
@@ -43,7 +44,7 @@ class NumericProfile(Part):
 
 
 class CategoricalProfile(Part):
-    """Shares of one categorical feature over training rows; "" is missing."""
+    """Shares of one categorical feature over all `row_count` training rows; "" is missing."""
 
     name: str
     row_count: int

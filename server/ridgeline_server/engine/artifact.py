@@ -1,4 +1,4 @@
-"""Load one version and prove it before it may serve: digests, agreement of the parts, golden rows, warm-up."""
+"""Load one version and prove it before it may serve: digests, agreement of parts, golden rows, warm-up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ridgeline.artifact import (
     schema_fingerprint,
 )
 from ridgeline_server.engine.guard import GuardRule
-from ridgeline_server.engine.model import OnnxModel
+from ridgeline_server.engine.model import Model, OnnxModel
 from ridgeline_server.engine.schema import Schema
 from ridgeline_server.engine.validator import Validator
 
@@ -41,7 +41,7 @@ class Version:
     linear: LinearForm
     reference: ReferenceProfile
     schema: Schema
-    model: OnnxModel
+    model: Model
     validator: Validator
     guard: GuardRule
 
@@ -96,10 +96,12 @@ def _assemble(manifest: Manifest, own_digest: str, contents: dict[str, bytes], w
         model = OnnxModel(contents[MODEL_FILE])
     except ValueError as error:
         raise ArtifactError(where, [str(error)]) from error
+    problems = model.disagreements(len(manifest.numeric), len(manifest.categorical))
     schema = Schema.of(manifest)
     unknown = [t.feature for t in manifest.fallback.tables if t.feature not in schema.categorical]
-    if unknown:
-        raise ArtifactError(where, [f"fallback table {name!r} is no categorical feature" for name in unknown])
+    problems += [f"fallback table {name!r} is no categorical feature" for name in unknown]
+    if problems:
+        raise ArtifactError(where, problems)
     rule = GuardRule(
         manifest.guard,
         manifest.price_range,
@@ -112,7 +114,7 @@ def _assemble(manifest: Manifest, own_digest: str, contents: dict[str, bytes], w
 
 def _disagreements(version: Version, directory: Path) -> list[str]:
     manifest, linear = version.manifest, version.linear
-    problems = version.model.disagreements(len(manifest.numeric), len(manifest.categorical))
+    problems = []
     if directory.name != str(manifest.version) or directory.parent.name != manifest.name:
         place = f"{directory.parent.name}/{directory.name}"
         problems.append(f"the manifest is of {manifest.name}/{manifest.version}, the directory is {place}")
@@ -141,16 +143,15 @@ def _golden_problems(version: Version, content: bytes) -> list[str]:
         return [f"{GOLDEN_FILE} has no rows: nothing proves the model"]
     try:
         price = version.model.run(numeric, categorical)
-    except Exception as error:  # whatever onnxruntime raises, the version is not fit to serve
+    except Exception as error:  # noqa: BLE001  # whatever onnxruntime raises, the version is not fit to serve
         return [f"the graph fails on the golden rows: {error}"]
     wrong = ~(np.abs(price - expected) <= PARITY_TOLERANCE * np.maximum(1.0, np.abs(expected)))
     if not wrong.any():
         return []
     row = int(np.flatnonzero(wrong)[0])
-    return [
-        f"{wrong.sum()} of {len(expected)} golden rows are priced wrong, first row {row}: "
-        f"{float(price[row])!r} instead of {float(expected[row])!r}"
-    ]
+    found, wanted = float(price[row]), float(expected[row])
+    count = f"{wrong.sum()} of {len(expected)} golden rows are priced wrong"
+    return [f"{count}, first row {row}: {found!r} instead of {wanted!r}"]
 
 
 def _warm_up(version: Version) -> None:

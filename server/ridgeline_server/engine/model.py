@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import onnxruntime as ort
 
 from ridgeline.artifact import CATEGORICAL_INPUT, NUMERIC_INPUT, PRICE_OUTPUT
 from ridgeline_server.domain import Floats, Strings
+
+
+class Model(Protocol):
+    """What the price path needs of a model."""
+
+    def run(self, numeric: Floats, categorical: Strings) -> Floats:
+        """Price n rows: numeric float64 [n, k], categorical object [n, m] of str -> float64 [n]."""
 
 
 class OnnxModel:
@@ -52,7 +61,7 @@ class OnnxModel:
         return problems
 
     def run(self, numeric: Floats, categorical: Strings) -> Floats:
-        """Price n rows: numeric float64 [n, k], categorical object [n, m] of str -> float64 [n]."""
+        """Price n rows, see `Model`."""
         feed: dict[str, Floats | Strings] = {}
         if NUMERIC_INPUT in self._inputs:
             feed[NUMERIC_INPUT] = numeric

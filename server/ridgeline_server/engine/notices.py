@@ -92,7 +92,7 @@ def _imputed(version: Version, feature: Feature, at: int) -> Notice:
 
 
 def notice_counts(version: Version, answer: PredictionBatch) -> list[tuple[NoticeKind, str, int]]:
-    """Rows by kind and feature name ("" for the whole row), only those above zero, features in tensor order."""
+    """Rows by kind and feature ("" for the whole row), only those above zero, features in tensor order."""
     counts: list[tuple[NoticeKind, str, int]] = []
     for kind in _ROW_KINDS:
         rows = int(np.count_nonzero(answer.flags & kind.bit))

@@ -76,7 +76,7 @@ class Validator:
         for fault in faults:
             refused[fault.rows] = True
         if faults:
-            for _, cell in cells.items():
+            for cell in (cells.imputed, cells.unknown, cells.outside):
                 cell[refused] = False
         violations, count = collect(faults)
         return CheckedBatch(numeric, categorical, cells, refused, violations, count, names.ignored)

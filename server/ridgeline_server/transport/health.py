@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent import futures
 
+import grpc
 from grpc_health.v1 import health, health_pb2
 
 from ridgeline_server.transport.servicer import SERVICE
@@ -18,11 +19,11 @@ class Health(health.HealthServicer):
         pool = futures.ThreadPoolExecutor(1, thread_name_prefix="health")
         super().__init__(experimental_non_blocking=True, experimental_thread_pool=pool)
         # The constructor gives the pool to Watch only.
-        type(self).Check.experimental_thread_pool = pool
+        type(self).Check.experimental_thread_pool = pool  # type: ignore[attr-defined]  # grpcio's own hook
         self._publish(health_pb2.HealthCheckResponse.NOT_SERVING)
 
     def Check(  # noqa: N802  # the method's name on the wire
-        self, request: health_pb2.HealthCheckRequest, context: object
+        self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
     ) -> health_pb2.HealthCheckResponse:
         """Answer one probe."""
         return super().Check(request, context)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent import futures
+from typing import cast
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -32,7 +34,7 @@ class Listener:
         self.health = Health()
         self._max_waiting = settings.max_waiting_calls
         self._refusal = refusal
-        self._server = grpc.server(self.pool, options=_options(settings))
+        self._server = grpc.server(cast("futures.ThreadPoolExecutor", self.pool), options=_options(settings))
         handler = ServiceHandler(servicer.methods(), self.pool, self._admit)
         self._server.add_generic_rpc_handlers((handler,))
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._server)

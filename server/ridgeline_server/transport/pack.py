@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_server.domain import Explanation, PredictionBatch
+from ridgeline_server.domain import Explanation, NoticeKind, PredictionBatch
 from ridgeline_server.engine.artifact import Version
 from ridgeline_server.engine.notices import notice_bitmaps, notice_counts, row_notices
 
+_KINDS = {kind: cast("pb.NoticeKind", kind.value) for kind in NoticeKind}
 _INVALID_ARGUMENT = 3  # google.rpc.Code of every row error
 
 
@@ -21,7 +23,7 @@ def model_ref(version: Version) -> pb.ModelRef:
 def prediction(version: Version, answer: PredictionBatch, record_id: str) -> pb.Prediction:
     """The first row of an answer, with every notice."""
     notices = [
-        pb.Notice(kind=n.kind.value, feature=n.feature, received=n.received, used=n.used, message=n.message)
+        pb.Notice(kind=_KINDS[n.kind], feature=n.feature, received=n.received, used=n.used, message=n.message)
         for n in row_notices(version, answer)
     ]
     return pb.Prediction(
@@ -45,7 +47,7 @@ def prediction_batch(version: Version, answer: PredictionBatch, bitmaps: bool) -
     """All rows of an answer, in columns."""
     checked = answer.checked
     counts = [
-        pb.NoticeCount(kind=kind.value, feature=feature, count=count)
+        pb.NoticeCount(kind=_KINDS[kind], feature=feature, count=count)
         for kind, feature, count in notice_counts(version, answer)
     ]
     maps = notice_bitmaps(version, answer) if bitmaps else []
@@ -58,7 +60,7 @@ def prediction_batch(version: Version, answer: PredictionBatch, bitmaps: bool) -
         upper=answer.upper.tolist(),
         flags=answer.flags.tolist(),
         notice_counts=counts,
-        notice_bitmaps=[pb.NoticeBitmap(kind=kind.value, bits=bits) for kind, bits in maps],
+        notice_bitmaps=[pb.NoticeBitmap(kind=_KINDS[kind], bits=bits) for kind, bits in maps],
         row_errors=[
             pb.RowError(
                 row=v.row or 0,

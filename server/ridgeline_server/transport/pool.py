@@ -50,8 +50,11 @@ class _Parked:
     cancelled: bool = False
 
 
-class ParkingPool(futures.Executor):
-    """The pool of one server. Threads are daemons: a stuck one never keeps the process from leaving."""
+class ParkingPool:
+    """The pool of one server, as far as grpcio uses an executor.
+
+    Threads are daemons: a stuck one never keeps the process from leaving.
+    """
 
     def __init__(self, limits: PoolLimits) -> None:
         self._limits = limits
@@ -103,7 +106,7 @@ class ParkingPool(futures.Executor):
         for parked in list(self._parked.values()):
             self._cancel(parked)
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    def shutdown(self) -> None:
         """Take no more calls and let the threads leave once the queue is empty."""
         with self._lock:
             self._closed = True
@@ -142,7 +145,7 @@ class ParkingPool(futures.Executor):
         try:
             if task.future.set_running_or_notify_cancel():
                 task.future.set_result(task.run())
-        except BaseException as error:  # the thread must live on, whatever a call raises
+        except BaseException as error:  # noqa: BLE001  # the thread must live on, whatever a call raises
             task.future.set_exception(error)
         finally:
             with self._lock:

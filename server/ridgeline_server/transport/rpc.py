@@ -12,16 +12,18 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 
 from ridgeline_server.errors import DeadlinePassed, MalformedMessage, PricingError
 from ridgeline_server.transport.pool import ParkingPool
-from ridgeline_server.transport.status import internal, wire_status
+from ridgeline_server.transport.status import WireStatus, internal, wire_status
 
 _log = logging.getLogger(__name__)
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 Admit = Callable[[], PricingError | None]
 """Says, before a call takes a thread, why it must not: None when it may."""
@@ -43,9 +45,7 @@ def new_request_id() -> str:
 class ServiceHandler(grpc.GenericRpcHandler):
     """Finds the handler of a method, or a refusal, on grpcio's serving thread: so it must be quick."""
 
-    def __init__(
-        self, methods: Mapping[str, UnaryMethod | grpc.RpcMethodHandler], pool: ParkingPool, admit: Admit
-    ) -> None:
+    def __init__(self, methods: Mapping[str, UnaryMethod | Handler], pool: ParkingPool, admit: Admit) -> None:
         """`methods` by full name, such as "/ridgeline.v1.PricingService/Predict"."""
         self._pool = pool
         self._admit = admit
@@ -55,7 +55,7 @@ class ServiceHandler(grpc.GenericRpcHandler):
             for name, method in methods.items()
         }
 
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(self, details: grpc.HandlerCallDetails) -> Handler | None:
         """Return the method's handler, a refusal, or None for a method of another service."""
         handler = self._handlers.get(details.method)
         if handler is None:
@@ -63,17 +63,16 @@ class ServiceHandler(grpc.GenericRpcHandler):
         refusal = self._admit()
         return handler if refusal is None else self._refuse(refusal)
 
-    def _refuse(self, error: PricingError) -> grpc.RpcMethodHandler:
+    def _refuse(self, error: PricingError) -> Handler:
         def behaviour(_: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-            context.abort_with_status(wire_status(error, new_request_id()))
-            return iter(())
+            abort(context, wire_status(error, new_request_id()))
 
         # A stream, so that it does not wait for the message; a thread of its own, so that it does not queue
         # behind the calls it is refused for.
         behaviour.experimental_thread_pool = self._refusals  # type: ignore[attr-defined]  # grpcio's own hook
         return grpc.stream_stream_rpc_method_handler(behaviour)
 
-    def _unary(self, method: UnaryMethod) -> grpc.RpcMethodHandler:
+    def _unary(self, method: UnaryMethod) -> Handler:
         def behaviour(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             try:
                 with self._pool.parked(context.cancel):
@@ -87,18 +86,29 @@ class ServiceHandler(grpc.GenericRpcHandler):
 
 def answer(raw: bytes | None, method: UnaryMethod, context: grpc.ServicerContext) -> bytes:
     """Answer one call, or abort it with the status of what went wrong."""
+    result = _attempt(raw, method, context)
+    if isinstance(result, WireStatus):
+        abort(context, result)
+    return result
+
+
+def _attempt(raw: bytes | None, method: UnaryMethod, context: grpc.ServicerContext) -> bytes | WireStatus:
     try:
         if not context.is_active():
             raise DeadlinePassed
         return method.answer(_parse(raw, method.request)).SerializeToString()
     except PricingError as error:
-        status = wire_status(error, new_request_id())
-    except Exception:  # the caller must not learn more than a request id
+        return wire_status(error, new_request_id())
+    except Exception:  # noqa: BLE001  # the caller must not learn more than a request id
         request_id = new_request_id()
         _log.exception("request %s failed", request_id)
-        status = wire_status(internal(request_id), request_id)
+        return wire_status(internal(request_id), request_id)
+
+
+def abort(context: grpc.ServicerContext, status: WireStatus) -> NoReturn:
+    """End the call with a status; what is raised is grpcio's own and must not be caught."""
     context.abort_with_status(status)
-    raise AssertionError("abort raises")
+    raise AssertionError("abort_with_status raises")
 
 
 def _parse(raw: bytes | None, kind: type[Message]) -> Message:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -97,7 +98,7 @@ def _short(text: str) -> str:
     return text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"
 
 
-def _add(details: list[any_pb2.Any], message: object) -> None:
+def _add(details: list[any_pb2.Any], message: Message) -> None:
     packed = any_pb2.Any()
     packed.Pack(message)
     details.append(packed)

@@ -5,21 +5,20 @@ The model of these tests is a notebook's, over named columns; it shares no code 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pytest
-from ridgeline_export import simulate
-from ridgeline_export.simulate.catalogue import all_features, numeric_features
-from ridgeline_export.simulate.faults import BROKEN_PAIRS, MEAN_SHIFTS, NEW_CATEGORIES, SPREAD_CHANGES
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from ridgeline_export import simulate
+from ridgeline_export.simulate.catalogue import all_features, numeric_features
+from ridgeline_export.simulate.faults import BROKEN_PAIRS, MEAN_SHIFTS, NEW_CATEGORIES, SPREAD_CHANGES
 
 NUMERIC = [feature.name for feature in numeric_features()]
 CATEGORICAL = ["category", "brand", "sales_channel"]
@@ -38,10 +37,10 @@ class Drawn:
 
 
 @pytest.fixture(scope="module", params=range(10), ids=lambda seed: f"seed{seed}")
-def drawn(request: pytest.FixtureRequest) -> Iterator[Drawn]:
+def drawn(request: pytest.FixtureRequest) -> Drawn:
     market = simulate.draw(request.param)
     rows = market.training_table()
-    yield Drawn(market, rows[:WINDOW_ROWS], rows[WINDOW_ROWS:], market.production_table())
+    return Drawn(market, rows[:WINDOW_ROWS], rows[WINDOW_ROWS:], market.production_table())
 
 
 def notebook_model(rows: pd.DataFrame) -> Pipeline:
@@ -184,74 +183,4 @@ def test_a_month_without_faults_looks_like_training() -> None:
     market = simulate.draw(5)
     before, after = market.training.numeric, simulate.draw_month(5, 20_000).numeric
     error = before.std(axis=0) * np.sqrt(1 / len(before) + 1 / len(after))
-    assert np.abs(after.mean(axis=0) - before.mean(axis=0)).max() < (TOLERANCE * error).max()
     assert (np.abs(after.mean(axis=0) - before.mean(axis=0)) < TOLERANCE * error).all()
-
-
-TOUCHED = {
-    "missing_values": set(),
-    "mean_shift": set(MEAN_SHIFTS),
-    "spread_change": set(SPREAD_CHANGES),
-    "broken_correlation": set(BROKEN_PAIRS),
-    "new_categories": {"category"},
-}
-
-
-def planted(market: simulate.Market, *faults: str) -> simulate.Products:
-    return simulate.plant(market.month, simulate.training_means(market.training), faults, market.seed)
-
-
-def cells(products: simulate.Products) -> npt.NDArray[np.object_]:
-    return np.hstack([products.numeric.astype(object), products.categorical])
-
-
-def test_the_table_of_touched_features_is_complete() -> None:
-    assert list(TOUCHED) == [fault.name for fault in simulate.FAULTS]
-    named = [name for names in TOUCHED.values() for name in names]
-    assert len(named) == len(set(named))
-
-
-@pytest.mark.parametrize("fault", TOUCHED)
-def test_a_fault_touches_its_own_features_and_no_others(fault: str) -> None:
-    market = simulate.draw(1)
-    alone, together = planted(market, fault), planted(market, *TOUCHED)
-    changed = (cells(alone) != cells(market.month)).any(axis=0)
-    assert {name for name, hit in zip(FEATURES, changed, strict=True) if hit} == TOUCHED[fault]
-    own = [FEATURES.index(name) for name in TOUCHED[fault]]
-    assert (cells(alone)[:, own] == cells(together)[:, own]).all()
-    assert (alone.missing_rate != market.month.missing_rate).all() == (fault == "missing_values")
-
-
-@pytest.mark.parametrize("fault", [name for name in TOUCHED if name != "new_categories"])
-def test_the_true_price_does_not_follow_what_is_recorded(fault: str) -> None:
-    market = simulate.draw(1)
-    assert (planted(market, fault).price == market.month.price).all()
-
-
-def test_new_categories_bring_their_own_price_level() -> None:
-    market = simulate.draw(1)
-    changed = planted(market, "new_categories")
-    is_new = np.isin(changed.categorical[:, 0], [new.value for new in NEW_CATEGORIES])
-    assert (changed.price[~is_new] == market.month.price[~is_new]).all()
-    assert (changed.price[is_new] != market.month.price[is_new]).all()
-
-
-@pytest.mark.parametrize("name", BROKEN_PAIRS)
-def test_a_broken_pair_keeps_its_margins(name: str) -> None:
-    market = simulate.draw(1)
-    column = FEATURES.index(name)
-    dealt = planted(market, "broken_correlation").numeric[:, column]
-    assert (np.sort(dealt) == np.sort(market.month.numeric[:, column])).all()
-
-
-def test_cells_lost_without_faults_are_lost_with_them_too() -> None:
-    market = simulate.draw(1)
-    before, after = market.month, planted(market, "missing_values")
-    lost = before.gap < before.missing_rate
-    assert lost.any()
-    assert (after.gap < after.missing_rate)[lost].all()
-
-
-def test_an_unknown_fault_is_named() -> None:
-    with pytest.raises(ValueError, match=r"no such fault: flood; known are missing_values"):
-        planted(simulate.draw(1), "flood")

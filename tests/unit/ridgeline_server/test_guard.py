@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.manifests import FormulaModel, batch, manifest, version
 
 from ridgeline.artifact import Guard, GuardPolicy
 from ridgeline_server.domain import NoticeKind, PredictionBatch, PredictOptions
 from ridgeline_server.engine import guard
 from ridgeline_server.engine.notices import row_notices
 from ridgeline_server.engine.predictor import explain, predict
+from support.manifests import FormulaModel, batch, manifest, version
 
 PRICES = [100.0, 49.99, 150.01, math.nan, math.inf, -math.inf, 50.0, 150.0]
 LOW, HIGH = NoticeKind.CLAMPED_LOW.bit, NoticeKind.CLAMPED_HIGH.bit
@@ -37,7 +37,9 @@ def apply(policy: GuardPolicy, prices: list[float], missing: int = 0) -> tuple[l
         ("fallback", [100, *[80] * 5, 50, 150], [0, *[FALLBACK] * 5, 0, 0]),
     ],
 )
-def test_each_policy_on_each_kind_of_price(policy: GuardPolicy, prices: list[float], flags: list[int]) -> None:
+def test_each_policy_on_each_kind_of_price(
+    policy: GuardPolicy, prices: list[float], flags: list[int]
+) -> None:
     got, got_flags = apply(policy, PRICES)
     np.testing.assert_array_equal(got, prices)
     assert got_flags == flags
@@ -66,7 +68,9 @@ def priced(numeric: dict[str, list[float]], rows: int = 1, **categorical: list[s
 
 
 def test_the_interval_is_clipped_and_absent_when_the_guard_acted() -> None:
-    answer = priced({"ram": [8, 14, 22, 64], "screen": [11] * 4}, 4, brand=["Acme"] * 4, category=["phone"] * 4)
+    answer = priced(
+        {"ram": [8, 14, 22, 64], "screen": [11] * 4}, 4, brand=["Acme"] * 4, category=["phone"] * 4
+    )
     assert answer.model_price.tolist() == [105, 135, 175, 385]
     assert answer.price.tolist() == [105, 135, 150, 150]
     np.testing.assert_array_equal(answer.lower, [100, 130, math.nan, math.nan])
@@ -112,7 +116,9 @@ def test_a_model_price_that_is_no_number_says_so() -> None:
             return np.full(len(numeric), math.nan)
 
     broken = replace(version(), model=Broken())
-    answer = predict(broken, batch(1, {"ram": [8], "screen": [6]}, brand=["Acme"], category=["phone"]), PredictOptions())
+    answer = predict(
+        broken, batch(1, {"ram": [8], "screen": [6]}, brand=["Acme"], category=["phone"]), PredictOptions()
+    )
     (notice,) = row_notices(broken, answer)
     assert (notice.kind, notice.used) == (NoticeKind.FALLBACK, "80.0")
     assert "not a number" in notice.message

@@ -9,22 +9,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.manifests import batch, column, manifest
 
 from ridgeline.artifact import schema_fingerprint
 from ridgeline.reasons import Reason
-from ridgeline_server.domain import CheckedBatch, PredictOptions, RecordBatch
+from ridgeline_server.domain import CheckedBatch, Kind, PredictOptions, RecordBatch
 from ridgeline_server.engine.schema import Schema
 from ridgeline_server.engine.validator import Validator
 from ridgeline_server.errors import InvalidInput, PreconditionFailed
+from support.manifests import batch, column, manifest
+
+Strays = dict[tuple[Kind, str], list[int]]
 
 NAN = math.nan
 SCHEMA = Schema.of(manifest())
 GOOD = batch(2, {"ram": [8, 16], "screen": [6, 7]}, brand=["Acme", "NA"], category=["phone", ""])
 
 
-def check(of: RecordBatch, **options: object) -> CheckedBatch:
-    return Validator(SCHEMA).check(of, PredictOptions(**options))
+def check(of: RecordBatch, options: PredictOptions = PredictOptions()) -> CheckedBatch:  # noqa: B008  # frozen
+    return Validator(SCHEMA).check(of, options)
 
 
 def found(checked: CheckedBatch) -> list[tuple[int | None, str, Reason]]:
@@ -67,7 +69,9 @@ def test_a_bad_number_refuses_its_row_alone(value: float, reason: Reason) -> Non
     assert repr(float(value)) in checked.violations[0].message
 
 
-@pytest.mark.parametrize(("value", "outside"), [(1.0, True), (2.0, False), (64.0, False), (64.1, True), (128.0, True)])
+@pytest.mark.parametrize(
+    ("value", "outside"), [(1.0, True), (2.0, False), (64.0, False), (64.1, True), (128.0, True)]
+)
 def test_between_training_and_valid_range_a_value_is_only_marked(value: float, outside: bool) -> None:
     checked = check(batch(1, {"ram": [value]}, brand=["Acme"]))
     assert not checked.violations
@@ -108,7 +112,10 @@ def test_an_empty_record_is_one_violation() -> None:
 
 def test_names_no_row_can_be_blamed_for_refuse_the_request_all_at_once() -> None:
     wrong = RecordBatch(
-        1, ["ram", "rma", "ram", "brand"], np.ones((1, 4)), [column("screen", ["6"]), column("colour", ["red"])]
+        1,
+        ["ram", "rma", "ram", "brand"],
+        np.ones((1, 4)),
+        [column("screen", ["6"]), column("colour", ["red"])],
     )
     with pytest.raises(InvalidInput) as caught:
         check(wrong)
@@ -124,7 +131,7 @@ def test_names_no_row_can_be_blamed_for_refuse_the_request_all_at_once() -> None
 
 
 def test_names_of_single_rows_refuse_those_rows() -> None:
-    strays = {("numeric", "colour"): [1], ("numeric", "brand"): [0, 1], ("categorical", "ram"): [1]}
+    strays: Strays = {("numeric", "colour"): [1], ("numeric", "brand"): [0, 1], ("categorical", "ram"): [1]}
     checked = check(replace(GOOD, strays=strays))
     assert found(checked) == [
         (0, "brand", Reason.WRONG_KIND),
@@ -140,8 +147,8 @@ def test_a_required_feature_sent_as_the_wrong_kind_is_wrong_not_missing() -> Non
 
 
 def test_unknown_names_can_be_ignored_and_reported_but_wrong_kinds_cannot() -> None:
-    strays = {("numeric", "colour"): [1], ("numeric", "brand"): [0]}
-    checked = check(replace(GOOD, strays=strays), ignore_unknown_features=True)
+    strays: Strays = {("numeric", "colour"): [1], ("numeric", "brand"): [0]}
+    checked = check(replace(GOOD, strays=strays), PredictOptions(ignore_unknown_features=True))
     assert checked.ignored == (("colour", [1]),)
     assert found(checked) == [(0, "brand", Reason.WRONG_KIND)]
 
@@ -153,23 +160,29 @@ def test_a_refused_row_carries_no_other_notice() -> None:
 
 def test_violations_are_listed_in_row_order_up_to_a_thousand_and_all_counted() -> None:
     rows = 1_500
-    checked = check(batch(rows, {"ram": [math.inf] * rows, "screen": [-math.inf] * rows}, brand=["Acme"] * rows))
+    checked = check(
+        batch(rows, {"ram": [math.inf] * rows, "screen": [-math.inf] * rows}, brand=["Acme"] * rows)
+    )
     assert checked.violation_count == 2 * rows
     assert len(checked.violations) == 1_000
     assert [v.row for v in checked.violations[:4]] == [0, 0, 1, 1]
 
 
 def test_another_schema_is_refused() -> None:
-    check(GOOD, schema_fingerprint=schema_fingerprint(manifest().features))
+    check(GOOD, PredictOptions(schema_fingerprint=schema_fingerprint(manifest().features)))
     with pytest.raises(PreconditionFailed) as caught:
-        check(GOOD, schema_fingerprint="0" * 64)
+        check(GOOD, PredictOptions(schema_fingerprint="0" * 64))
     assert caught.value.reason is Reason.SCHEMA_MISMATCH
 
 
-numbers = st.one_of(st.floats(allow_nan=True, allow_infinity=True), st.sampled_from([0.0, 1.0, 2.0, 64.0, 128.0]))
+numbers = st.one_of(
+    st.floats(allow_nan=True, allow_infinity=True), st.sampled_from([0.0, 1.0, 2.0, 64.0, 128.0])
+)
 
 
-@given(st.lists(st.tuples(numbers, numbers, st.sampled_from(["Acme", "", "n/a", "x"])), min_size=1, max_size=8))
+@given(
+    st.lists(st.tuples(numbers, numbers, st.sampled_from(["Acme", "", "n/a", "x"])), min_size=1, max_size=8)
+)
 def test_a_batch_is_checked_like_its_rows_one_by_one(rows: list[tuple[float, float, str]]) -> None:
     def of(some: list[tuple[float, float, str]]) -> CheckedBatch:
         ram, screen, brand = (list(values) for values in zip(*some, strict=True))

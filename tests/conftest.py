@@ -1,0 +1,67 @@
+"""Fixtures that cost time are made once: the simulated market, exported models, running servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ridgeline_client import PricingClient
+from ridgeline_export import simulate
+from ridgeline_export.export import export_model
+from ridgeline_export.progress import silent
+from ridgeline_server.app import App
+from support import toys
+from support.servers import serving
+
+
+@pytest.fixture(scope="session")
+def techmart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory with the TechMart tables, schema and planted faults."""
+    directory = tmp_path_factory.mktemp("techmart")
+    simulate.write(directory, simulate.DEFAULT_SEED, silent)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def techmart_models(techmart: Path) -> Path:
+    """Models directory with the TechMart model."""
+    created = datetime(2026, 6, 1, tzinfo=UTC)
+    export_model(techmart / "training.csv", techmart / "schema.toml", techmart / "models", created=created)
+    return techmart / "models"
+
+
+@pytest.fixture(scope="session")
+def techmart_server(techmart_models: Path) -> Iterator[App]:
+    """A running server of the TechMart model."""
+    with serving(techmart_models) as app:
+        yield app
+
+
+@pytest.fixture(scope="session")
+def techmart_client(techmart_server: App) -> Iterator[PricingClient]:
+    """A client of `techmart_server`."""
+    with PricingClient(techmart_server.address, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def toy_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models directory with the small model of `support.toys`."""
+    return toys.export(tmp_path_factory.mktemp("toys"))
+
+
+@pytest.fixture(scope="session")
+def toy_server(toy_models: Path) -> Iterator[App]:
+    """A running server of the small model."""
+    with serving(toy_models) as app:
+        yield app
+
+
+@pytest.fixture(scope="session")
+def toy_client(toy_server: App) -> Iterator[PricingClient]:
+    """A client of `toy_server`."""
+    with PricingClient(toy_server.address, timeout=30) as client:
+        yield client

@@ -1,0 +1,29 @@
+"""A real server in this process, on ports nobody else has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ridgeline_server.app import App
+from ridgeline_server.config import load_settings
+
+
+def new_app(models: Path, **settings: Any) -> App:
+    """An app with bound ports; nothing is answered yet."""
+    defaults = {"address": "127.0.0.1:0", "ops_address": "127.0.0.1:0", "drain_grace_s": 5.0}
+    return App(load_settings({"models": models, **defaults, **settings}, {}))
+
+
+@contextmanager
+def serving(models: Path, **settings: Any) -> Iterator[App]:
+    """A server that is SERVING."""
+    app = new_app(models, **settings)
+    app.listen()
+    try:
+        app.load()
+        yield app
+    finally:
+        app.stop()

@@ -1,0 +1,55 @@
+"""One settings model: precedence, and every problem at once with the place it came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ridgeline_server.config import ConfigError, Settings, load_settings
+
+
+def test_flags_beat_environment_beats_file_beats_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "server.toml"
+    file.write_text('models = "in-file"\nmax_rows = 1\nmax_records = 2\nactive_threads = 3\n')
+    environment = {"RIDGELINE_SERVER_MAX_ROWS": "10", "RIDGELINE_SERVER_MAX_RECORDS": "20", "PATH": "/bin"}
+    settings = load_settings({"max_rows": "100"}, environment, file)
+    assert (settings.max_rows, settings.max_records, settings.active_threads) == (100, 20, 3)
+    assert settings.models == Path("in-file")
+    assert settings.address == Settings(models=Path()).address
+
+
+def test_every_problem_is_named_with_its_source(tmp_path: Path) -> None:
+    file = tmp_path / "server.toml"
+    file.write_text('max_row = 5\nlog_level = "loud"\n')
+    environment = {"RIDGELINE_SERVER_MAX_ROWS": "many", "RIDGELINE_SERVER_ADRESS": "x"}
+    with pytest.raises(ConfigError) as caught:
+        load_settings({"address": "localhost"}, environment, file)
+    problems = "\n".join(caught.value.problems)
+    assert "models is not set: give --models, RIDGELINE_SERVER_MODELS" in problems
+    assert f"max_row in {file} is no setting: expected one of models" in problems
+    assert f"log_level in {file} is 'loud'" in problems
+    assert "RIDGELINE_SERVER_MAX_ROWS is 'many'" in problems
+    assert "RIDGELINE_SERVER_ADRESS is no setting" in problems
+    assert "--address is 'localhost': expected HOST:PORT" in problems
+    assert len(caught.value.problems) == 6
+
+
+@pytest.mark.parametrize("address", ["localhost", ":50051", "host:", "host:port", "host:70000"])
+def test_an_address_is_host_and_port(address: str) -> None:
+    with pytest.raises(ConfigError):
+        load_settings({"models": "m", "address": address}, {})
+
+
+def test_the_ops_port_can_be_left_out_but_the_service_cannot() -> None:
+    assert load_settings({"models": "m", "ops_address": ""}, {}).ops_address == ""
+    with pytest.raises(ConfigError):
+        load_settings({"models": "m", "address": ""}, {})
+
+
+def test_a_file_that_is_missing_or_no_toml_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_settings({"models": "m"}, {}, tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("models = ")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        load_settings({"models": "m"}, {}, tmp_path / "bad.toml")
