@@ -33,7 +33,7 @@ CLIENT_LOCKS := tests/compat/protobuf-6.33.lock tests/compat/protobuf-7.lock
 
 # $(call create-venv,FOLDER): a virtual environment made with the first Python that is new enough.
 define create-venv
-	@if ! $(1)/bin/python -m pip --version >/dev/null 2>&1; then \
+	@if ! $(1)/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	  found=; \
 	  for python in $(PYTHONS); do \
 	    if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \

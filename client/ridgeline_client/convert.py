@@ -153,17 +153,19 @@ class _Table:
 
     def add_keys(self, keys: RowKeys) -> None:
         """Take the rows' names and times."""
-        if keys.record_ids is not None:
-            # The rule for categories gives names their plain text too: 7.0 from a column with gaps is "7".
-            self._batch.record_ids.extend(missing.categories(keys.record_ids))
-            self._lengths["record_ids"] = len(self._batch.record_ids)
-        if keys.event_times is not None:
-            try:
+        try:
+            if keys.record_ids is not None:
+                # As for categories: 7.0, an integer in a column with gaps, is called "7".
+                self._batch.record_ids.extend(missing.categories(keys.record_ids))
+                self._lengths["record_ids"] = len(self._batch.record_ids)
+        except ValueError as error:
+            self._violations.append(_field_violation("columns.record_ids", str(error)))
+        try:
+            if keys.event_times is not None:
                 self._batch.event_times_us.extend(times.microseconds(keys.event_times))
-            except ValueError as error:
-                self._violations.append(_field_violation("columns.event_times_us", str(error)))
-            else:
                 self._lengths["event_times"] = len(self._batch.event_times_us)
+        except ValueError as error:
+            self._violations.append(_field_violation("columns.event_times_us", str(error)))
 
     def message(self) -> pb.RecordBatch:
         """Return the finished batch. Raises InvalidInput with all that is wrong."""

@@ -73,7 +73,7 @@ class HoldoutSection(Section):
 
     share: Annotated[Number, Field(gt=0, lt=1)] | None = None
     start: Annotated[
-        str | int | float | datetime.datetime | datetime.date | None,
+        str | int | float | datetime.date | datetime.datetime | None,
         Field(alias="from", union_mode="left_to_right"),
     ] = None
 

@@ -21,7 +21,9 @@ def test_what_is_missing(value: object) -> None:
     assert math.isnan(missing.number(value))
 
 
-@pytest.mark.parametrize("text", ["NA", "None", "nan", "null", "007", "missing_value", " ", "1e3", "7.00", "-0.5", "TRUE"])
+@pytest.mark.parametrize(
+    "text", ["NA", "None", "nan", "null", "007", "missing_value", " ", "1e3", "7.00", "-0.5", "TRUE"]
+)
 def test_text_is_a_category_to_the_letter(text: str) -> None:
     assert missing.category(text) == text
 
@@ -31,7 +33,9 @@ def test_a_whole_number_is_one_category_in_every_spelling(value: object) -> None
     assert missing.category(value) == "7"
 
 
-@pytest.mark.parametrize(("value", "text"), [(True, "true"), (np.bool_(False), "false"), ("True", "true"), (0.5, "0.5")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(True, "true"), (np.bool_(False), "false"), ("True", "true"), (0.5, "0.5")]
+)
 def test_other_scalars_as_categories(value: object, text: str) -> None:
     assert missing.category(value) == text
 
@@ -50,7 +54,9 @@ def test_tokens_are_missing_as_text_and_as_numbers() -> None:
     assert missing.missing_numbers([*tokens, "nan", "inf"]) == {-999.0}
 
 
-@pytest.mark.parametrize(("value", "number"), [(3, 3.0), ("3.5", 3.5), (" 1e3 ", 1000.0), (True, 1.0), (Decimal("0.1"), 0.1)])
+@pytest.mark.parametrize(
+    ("value", "number"), [(3, 3.0), ("3.5", 3.5), (" 1e3 ", 1000.0), (True, 1.0), (Decimal("0.1"), 0.1)]
+)
 def test_numbers(value: object, number: float) -> None:
     assert missing.number(value) == number
 

@@ -129,14 +129,21 @@ def test_dictionaries_decimals_and_empty_columns() -> None:
     np.testing.assert_array_equal(table.numeric["cents"], [1, 2, np.nan])
     assert np.isnan(table.numeric["nothing"]).all()
     empty = convert(raw.slice(0, 0), Columns(["text", "cents"], ["brand"]), first_row=1)
-    assert (empty.row_count, empty.numeric["cents"].shape, empty.categorical["brand"].shape) == (0, (0,), (0,))
+    assert (empty.row_count, empty.numeric["cents"].shape, empty.categorical["brand"].shape) == (
+        0,
+        (0,),
+        (0,),
+    )
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "the first line is empty"),
-        (b"a,b\n1,2\n1,2,3\n1\n", r"2 rows do not fit the header of 2 columns: row 3 has 3 cells, row 4 has 1"),
+        (
+            b"a,b\n1,2\n1,2,3\n1\n",
+            r"2 rows do not fit the header of 2 columns: row 3 has 3 cells, row 4 has 1",
+        ),
         (b"a\n\xff\xfe\n", "is not UTF-8"),
         (b"a\n" + b"1\n" * 99_999 + b"\xff\xfe\n", "is not UTF-8"),
         (b"PAR1garbage", "cannot be read as a table"),
@@ -162,7 +169,9 @@ def test_a_file_that_is_not_there_or_not_gzip(tmp_path: Path) -> None:
 
 
 CELLS = st.one_of(
-    st.sampled_from(["", "nan", "NaN", "inf", "-Infinity", "1e5", "+3", " 4", "x", "1_0", "7.0", "True", "٣"]),
+    st.sampled_from(
+        ["", "nan", "NaN", "inf", "-Infinity", "1e5", "+3", " 4", "x", "1_0", "7.0", "True", "٣"]
+    ),
     st.floats().map(repr),
     st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=4),
 )

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ridgeline.v1 import pricing_service_pb2
+from ridgeline_client import RetryPolicy
+from ridgeline_client.addresses import address_list, grpc_target
+from ridgeline_client.channel import channel_options, service_config
+
+
+def test_the_service_config_retries_pure_calls_and_never_the_stream() -> None:
+    config = json.loads(service_config(RetryPolicy()))
+    assert config["loadBalancingConfig"] == [{"round_robin": {}}]
+    assert config["retryThrottling"] == {"maxTokens": 100, "tokenRatio": 0.1}
+    (methods,) = config["methodConfig"]
+    service = "ridgeline.v1.PricingService"
+    assert methods["name"] == [
+        {"service": service, "method": name} for name in ("Predict", "PredictBatch", "DescribeModel")
+    ]
+    assert methods["retryPolicy"] == {
+        "maxAttempts": 4,
+        "initialBackoff": "0.100s",
+        "maxBackoff": "1.000s",
+        "backoffMultiplier": 2.0,
+        "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+    }
+
+
+def test_retried_methods_are_methods_of_the_contract() -> None:
+    (methods,) = json.loads(service_config(RetryPolicy()))["methodConfig"]
+    service = pricing_service_pb2.DESCRIPTOR.services_by_name["PricingService"]
+    assert {name["method"] for name in methods["name"]} == set(service.methods_by_name) - {"PredictStream"}
+
+
+def test_one_attempt_means_no_retry_policy() -> None:
+    assert "methodConfig" not in json.loads(service_config(RetryPolicy(max_attempts=1)))
+
+
+def test_the_retry_buffer_holds_the_largest_message_and_pings_are_slow() -> None:
+    options = dict(channel_options(RetryPolicy(), 1_000_000))
+    assert int(options["grpc.per_rpc_retry_buffer_size"]) > 1_000_000
+    assert options["grpc.max_send_message_length"] == 1_000_000
+    assert options["grpc.max_receive_message_length"] == 1_000_000
+    assert int(options["grpc.keepalive_time_ms"]) >= 60_000
+    assert options["grpc.keepalive_permit_without_calls"] == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"max_attempts": 0},
+        {"max_attempts": 6},
+        {"initial_backoff": 0.0},
+        {"initial_backoff": 3.0},
+        {"multiplier": 0.0},
+    ],
+)
+def test_a_retry_policy_grpc_would_silently_change_is_refused(changes: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        RetryPolicy(**changes)  # type: ignore[arg-type] # the table mixes int and float
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("localhost:50051", "dns:///localhost:50051"),
+        ("prices.example:443", "dns:///prices.example:443"),
+        ("10.0.0.1:50051", "ipv4:10.0.0.1:50051"),
+        ("[::1]:50051", "ipv6:[::1]:50051"),
+        ("10.0.0.1:1,10.0.0.2:2", "ipv4:10.0.0.1:1,10.0.0.2:2"),
+        (["10.0.0.1:1", "10.0.0.2:2", "10.0.0.1:1"], "ipv4:10.0.0.1:1,10.0.0.2:2"),
+        (["[::1]:1", "[::2]:2"], "ipv6:[::1]:1,[::2]:2"),
+        ("dns:///a.example:1", "dns:///a.example:1"),
+        ("unix:/run/prices.sock", "unix:/run/prices.sock"),
+        ("ipv4:10.0.0.1:1,10.0.0.2:2", "ipv4:10.0.0.1:1,10.0.0.2:2"),
+    ],
+)
+def test_addresses_become_grpc_targets(target: str | list[str], expected: str) -> None:
+    assert grpc_target(address_list(target)) == expected
+
+
+@pytest.mark.parametrize(
+    "target", ["localhost", "localhost:", ":50051", "localhost:0", "localhost:70000", "::1:50051", "a:b", ""]
+)
+def test_what_is_no_address_is_refused_with_an_example(target: str) -> None:
+    with pytest.raises(ValueError, match=r"expected HOST:PORT, such as localhost:50051"):
+        grpc_target(address_list(target))
+
+
+def test_an_empty_list_and_a_mixed_list_are_refused() -> None:
+    with pytest.raises(ValueError, match="no address given"):
+        address_list([])
+    with pytest.raises(ValueError, match="not both"):
+        grpc_target(["10.0.0.1:1", "[::1]:1"])

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import io
+import json
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ridgeline_client import answers, errors
+from ridgeline_client.cli import failures, output, record
+from ridgeline_client.results import Contribution, Explanation, NoticeKind
+from support.stub_server import description
+
+NO_INPUT = io.StringIO()
+
+
+def test_pairs_stay_text_and_may_hold_equal_signs() -> None:
+    assert record.from_pairs(["ram=8", "brand=007", "note=a=b", "colour="]) == {
+        "ram": "8",
+        "brand": "007",
+        "note": "a=b",
+        "colour": "",
+    }
+
+
+def test_everything_wrong_with_the_pairs_is_said_at_once() -> None:
+    with pytest.raises(record.BadRecord, match=r"'ram' is not.*'=5' is not.*brand is given twice"):
+        record.from_pairs(["ram", "=5", "brand=a", "brand=b"])
+
+
+def test_json_comes_from_the_argument_a_file_or_standard_input(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_text('\ufeff{"ram": 8}', encoding="utf-8")
+    assert record.from_json(' {"ram": 8}', NO_INPUT) == {"ram": 8}
+    assert record.from_json(str(path), NO_INPUT) == {"ram": 8}
+    assert record.from_json("-", io.StringIO('{"ram": 8}')) == {"ram": 8}
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ('{"ram": 1, "ram": 2}', "given twice: ram"),
+        ("{oops", "not JSON"),
+        ("no-such-file.json", "cannot read no-such-file.json: No such file"),
+        ("-", "one JSON object, got list"),
+    ],
+)
+def test_what_is_no_json_record_is_said(source: str, message: str) -> None:
+    with pytest.raises(record.BadRecord, match=message):
+        record.from_json(source, io.StringIO("[1]"))
+
+
+def test_a_file_that_is_no_text_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(record.BadRecord, match="is not UTF-8 text"):
+        record.from_json(str(path), NO_INPUT)
+
+
+def test_a_demo_record_has_midpoints_and_the_most_frequent_categories() -> None:
+    made_up = record.demo(answers.model_description(description()))
+    assert made_up == {"screen_size": 6.0, "ram": 9.0, "brand": "Auralite", "shelf": "7"}
+
+
+def test_json_has_null_for_what_is_not_a_number() -> None:
+    facts = Explanation(math.nan, (Contribution("ram", math.inf), Contribution("weight", 1.5)))
+    text = output.to_json(facts, kind=NoticeKind.IMPUTED, when=datetime(2026, 1, 1, tzinfo=UTC))
+
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    assert json.loads(text, parse_constant=refuse) == {
+        "base": None,
+        "contributions": [{"feature": "ram", "amount": None}, {"feature": "weight", "amount": 1.5}],
+        "kind": "IMPUTED",
+        "when": "2026-01-01T00:00:00+00:00",
+    }
+
+
+@pytest.mark.parametrize(
+    ("error_class", "code"),
+    [
+        (errors.InvalidInput, 2),
+        (errors.MessageTooLarge, 2),
+        (errors.ModelNotFound, 2),
+        (errors.PriceRejected, 3),
+        (errors.PreconditionFailed, 3),
+        (errors.Unavailable, 4),
+        (errors.Overloaded, 4),
+        (errors.DeadlineExceeded, 4),
+        (errors.AccessDenied, 1),
+        (errors.ServerError, 1),
+    ],
+)
+def test_every_error_has_its_exit_code(error_class: type[errors.RidgelineError], code: int) -> None:
+    assert failures.exit_code(error_class("x")) == code
+
+
+def test_an_error_for_machines_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
+    rejected = errors.PriceRejected("[above] 500", reason="PRICE_REJECTED", request_id="r-1")
+    failures.report(rejected, as_json=True)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert json.loads(captured.err)["error"] == {
+        "type": "PriceRejected",
+        "message": "[above] 500",
+        "reason": "PRICE_REJECTED",
+        "request_id": "r-1",
+    }
+
+
+def test_an_error_for_people_keeps_its_brackets(capsys: pytest.CaptureFixture[str]) -> None:
+    failures.report(errors.InvalidInput('record.numeric["[red]ram"] is wrong'), as_json=False)
+    assert 'record.numeric["[red]ram"] is wrong' in capsys.readouterr().err

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ridgeline import missing
+from ridgeline.v1 import pricing_service_pb2 as pb
+from ridgeline_client import convert
+from ridgeline_client.convert import RowKeys
+from ridgeline_client.errors import InvalidInput
+from ridgeline_client.schema import Kind, Schema
+
+KINDS: dict[str, Kind] = {
+    "ram": "numeric",
+    "weight": "numeric",
+    "brand": "categorical",
+    "shelf": "categorical",
+}
+SCHEMA = Schema(KINDS, frozenset({"n/a"}), max_rows=0, max_message_bytes=0)
+
+NUMBERS = st.one_of(st.none(), st.floats(), st.integers(-(2**53), 2**53), st.sampled_from(["1.5", "", "n/a"]))
+CATEGORIES = st.one_of(
+    st.none(), st.text(max_size=5), st.integers(0, 9), st.sampled_from(["n/a", 7.0, "007", "7"])
+)
+ROWS = st.lists(
+    st.fixed_dictionaries({"ram": NUMBERS, "weight": NUMBERS, "brand": CATEGORIES, "shelf": CATEGORIES}),
+    min_size=1,
+)
+
+
+def rows_of(batch: pb.RecordBatch) -> list[dict[str, float | str]]:
+    """Read a batch the way a reader of the contract would."""
+    width = len(batch.numeric.names)
+    cells = batch.numeric.double_values.values or batch.numeric.float_values.values
+    rows: list[dict[str, float | str]] = []
+    for row in range(batch.row_count):
+        found: dict[str, float | str] = dict(
+            zip(batch.numeric.names, cells[row * width : (row + 1) * width], strict=True)
+        )
+        for column in batch.categorical:
+            code = column.codes[row]
+            found[column.name] = "" if code == 0 else column.dictionary[code - 1]
+        rows.append(found)
+    return rows
+
+
+def expected(row: dict[str, Any]) -> dict[str, float | str]:
+    return {
+        name: missing.number(value, {"n/a"}) if KINDS[name] == "numeric" else missing.category(value, {"n/a"})
+        for name, value in row.items()
+    }
+
+
+def same(left: Any, right: Any) -> bool:
+    return left == right or (isinstance(left, float) and math.isnan(left) and math.isnan(right))
+
+
+@given(ROWS)
+def test_a_table_of_columns_comes_back_row_by_row(rows: list[dict[str, Any]]) -> None:
+    columns = {name: [row[name] for row in rows] for name in KINDS}
+    found = rows_of(convert.record_batch(columns, SCHEMA))
+    assert len(found) == len(rows)
+    for got, row in zip(found, rows, strict=True):
+        wanted = expected(row)
+        assert got.keys() == wanted.keys()
+        assert all(same(got[name], wanted[name]) for name in wanted), (got, wanted)
+
+
+@given(ROWS)
+def test_one_record_says_what_its_row_of_a_batch_says(rows: list[dict[str, Any]]) -> None:
+    columns = {name: [row[name] for row in rows] for name in KINDS}
+    for row, in_batch in zip(rows, rows_of(convert.record_batch(columns, SCHEMA)), strict=True):
+        record = convert.record(row, SCHEMA)
+        alone: dict[str, float | str] = {**record.numeric, **record.categorical}
+        assert alone.keys() == in_batch.keys()
+        assert all(same(alone[name], in_batch[name]) for name in alone)
+
+
+def test_a_frame_with_gaps_integers_and_text_is_sent_like_its_columns() -> None:
+    frame = pd.DataFrame(
+        {
+            "ram": pd.array([8, None, 16], dtype="Int64"),
+            "weight": [150, np.nan, 170.5],
+            "brand": ["NA", None, "007"],
+            "shelf": [7, np.nan, 8],
+        },
+        index=[10, 20, 30],
+    )
+    rows = rows_of(convert.record_batch(frame, SCHEMA))
+    assert [row["brand"] for row in rows] == ["NA", "", "007"]
+    assert [row["shelf"] for row in rows] == ["7", "", "8"]
+    np.testing.assert_array_equal([row["ram"] for row in rows], [8.0, np.nan, 16.0])
+    np.testing.assert_array_equal([row["weight"] for row in rows], [150.0, np.nan, 170.5])
+
+
+def test_single_precision_is_sent_as_floats() -> None:
+    batch = convert.record_batch({"ram": [0.1, None]}, SCHEMA, dtype="float32")
+    assert batch.numeric.WhichOneof("values") == "float_values"
+    assert batch.numeric.float_values.values[0] == float(np.float32(0.1))
+    assert math.isnan(batch.numeric.float_values.values[1])
+
+
+def test_packing_equals_what_protobuf_itself_would_send() -> None:
+    batch = convert.record_batch({"ram": [1.5, 2.0], "weight": [3.0, 4.0]}, SCHEMA)
+    plain = pb.NumericColumns(
+        names=["ram", "weight"], double_values=pb.DoubleMatrix(values=[1.5, 3.0, 2.0, 4.0])
+    )
+    assert batch.numeric == plain
+
+
+def test_row_keys_are_sent() -> None:
+    keys = RowKeys([7.0, "b", None], [datetime(2026, 1, 1, tzinfo=UTC), None, datetime(2026, 1, 2)])  # noqa: DTZ001 - no zone means UTC
+    batch = convert.record_batch({"ram": [1, 2, 3]}, SCHEMA, keys)
+    assert list(batch.record_ids) == ["7", "b", ""]
+    assert list(batch.event_times_us) == [1_767_225_600_000_000, 0, 1_767_312_000_000_000]
+
+
+def test_names_the_model_does_not_know_are_sent_so_that_the_server_names_them() -> None:
+    record = convert.record({"new": 5, "words": "x", "when": datetime.now(UTC), "gap": None}, SCHEMA)
+    assert dict(record.categorical) == {"words": "x"}
+    assert record.numeric["new"] == 5
+    assert math.isnan(record.numeric["when"])
+    assert math.isnan(record.numeric["gap"])
+    columns = {
+        "new": [5],
+        "words": ["x"],
+        "when": np.zeros(1, dtype="datetime64[s]"),
+        "gap": [None],
+        "mixed": [1],
+        "odd": ["x"],
+    }
+    batch = convert.record_batch(columns, SCHEMA)
+    assert list(batch.numeric.names) == ["new", "when", "gap", "mixed"]
+    assert [column.name for column in batch.categorical] == ["words", "odd"]
+
+
+def test_everything_wrong_with_a_record_is_said_at_once() -> None:
+    bad = {"ram": "much", "brand": {}, 5: 1, "shelf": "fine", "weight": "3"}
+    with pytest.raises(InvalidInput) as caught:
+        convert.record(bad, SCHEMA, event_time="now")  # type: ignore[arg-type, dict-item] # that is the point
+    found = {(v.feature or v.field, v.reason) for v in caught.value.violations}
+    assert found == {
+        ("ram", "WRONG_KIND"),
+        ("brand", "WRONG_KIND"),
+        ("5", "WRONG_KIND"),
+        ("record.event_time", "INVALID_FIELD"),
+    }
+
+
+class TwiceNamed:
+    """A frame may have two columns of one name."""
+
+    def items(self) -> list[tuple[str, list[int]]]:
+        return [("ram", [1]), ("ram", [2])]
+
+
+@pytest.mark.parametrize(
+    ("columns", "keys", "problems"),
+    [
+        ({"ram": ["much", 1, "more"]}, RowKeys(), {("ram", 0, "WRONG_KIND"), ("ram", 2, "WRONG_KIND")}),
+        ({"ram": [1], "weight": [1, 2]}, RowKeys(), {("weight", None, "WRONG_LENGTH")}),
+        (
+            {"ram": 5, "brand": "abc"},
+            RowKeys(),
+            {("ram", None, "WRONG_LENGTH"), ("brand", None, "WRONG_LENGTH")},
+        ),
+        ({5: [1], "ram": [1]}, RowKeys(), {("5", None, "INVALID_FIELD")}),
+        (TwiceNamed(), RowKeys(), {("ram", None, "DUPLICATE_FEATURE")}),
+        ({"ram": [1]}, RowKeys(["a", "b"]), {("record_ids", None, "WRONG_LENGTH")}),
+        ({"ram": [1]}, RowKeys([{}]), {("", None, "INVALID_FIELD")}),
+        ({"ram": [1]}, RowKeys(event_times=["now"]), {("", None, "INVALID_FIELD")}),
+        ({"brand": ["\ud800"]}, RowKeys(), {("brand", 0, "WRONG_KIND")}),
+    ],
+)
+def test_everything_wrong_with_a_table_is_said_at_once(
+    columns: Any, keys: RowKeys, problems: set[Any]
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        convert.record_batch(columns, SCHEMA, keys)
+    assert {(v.feature, v.row, v.reason) for v in caught.value.violations} == problems
+
+
+def test_a_table_without_rows_or_columns_is_sent() -> None:
+    assert convert.record_batch({}, SCHEMA) == pb.RecordBatch()
+    assert convert.record_batch({"ram": [], "brand": []}, SCHEMA).row_count == 0
