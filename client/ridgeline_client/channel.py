@@ -26,6 +26,9 @@ SERVICE = pricing_service_pb2.DESCRIPTOR.services_by_name["PricingService"].full
 RETRIED_METHODS = ("Predict", "PredictBatch", "DescribeModel")
 """Pure calls. PredictStream is never retried: its caller resumes it."""
 
+MIN_BACKOFF = 0.01
+"""Seconds. A wait that rounds down to 0 ms makes gRPC hold the call until its deadline (grpc/grpc#41036)."""
+
 _KEEPALIVE_SECONDS = 60
 _KEEPALIVE_TIMEOUT_SECONDS = 20
 _HEADER_ALLOWANCE = 64 * 1024
@@ -43,7 +46,7 @@ class RetryPolicy:
     max_attempts: int = 4
     """1 (no retries) to 5 (gRPC's own limit)."""
     initial_backoff: float = 0.1
-    """Seconds."""
+    """Seconds, at least 0.01."""
     max_backoff: float = 1.0
     """Seconds."""
     multiplier: float = 2.0
@@ -51,13 +54,13 @@ class RetryPolicy:
     def __post_init__(self) -> None:
         if not 1 <= self.max_attempts <= 5:
             raise ValueError(f"max_attempts must be 1 to 5 (gRPC's own limit), got {self.max_attempts}")
-        if not 0 < self.initial_backoff <= self.max_backoff:
+        if not MIN_BACKOFF <= self.initial_backoff <= self.max_backoff:
             raise ValueError(
-                "backoffs must be above 0 s and initial_backoff at most max_backoff, got "
+                f"initial_backoff must be at least {MIN_BACKOFF:g} s and at most max_backoff, got "
                 f"{self.initial_backoff} and {self.max_backoff}"
             )
-        if self.multiplier <= 0:
-            raise ValueError(f"multiplier must be above 0, got {self.multiplier}")
+        if self.multiplier < 1:
+            raise ValueError(f"multiplier must be at least 1, got {self.multiplier}")
 
 
 DEFAULT_RETRY = RetryPolicy()

@@ -101,6 +101,7 @@ class PricingClient:
         event_time: datetime | None = None,
         explain: bool = False,
         unknown_features: UnknownFeatures = "reject",
+        schema_fingerprint: str = "",
         timeout: float | None = None,
     ) -> Prediction:
         """Price one product.
@@ -118,6 +119,8 @@ class PricingClient:
             explain: ask what each feature adds.
             unknown_features: "reject" refuses names the model does not know; "ignore_and_report" prices
                 without them and says so in a notice.
+            schema_fingerprint: `ModelDescription.schema_fingerprint` as the caller knows it: a version with
+                other features, kinds or units then refuses (PreconditionFailed). "" to not check.
             timeout: seconds; None for the client's.
 
         Raises:
@@ -126,7 +129,7 @@ class PricingClient:
             ValueError: the version is named in several ways, or an option has no such value.
         """
         selection = Selection(model, version, label, digest)
-        options = _options(unknown_features)
+        options = _options(unknown_features, schema_fingerprint)
         deadline = self._deadline(timeout)
 
         def ask(schema: Schema) -> pb.PredictResponse:
@@ -155,6 +158,7 @@ class PricingClient:
         notice_bitmaps: bool = False,
         dtype: convert.Precision = "float64",
         unknown_features: UnknownFeatures = "reject",
+        schema_fingerprint: str = "",
         timeout: float | None = None,
     ) -> PredictionBatch:
         """Price many products in one message.
@@ -175,6 +179,7 @@ class PricingClient:
             notice_bitmaps: ask which cell carries which notice (`PredictionBatch.cells`).
             dtype: "float32" halves the bytes of numbers and costs precision.
             unknown_features: as in `predict`.
+            schema_fingerprint: as in `predict`.
             timeout: as in `predict`.
 
         Raises:
@@ -182,7 +187,7 @@ class PricingClient:
             Others as in `predict`, without PriceRejected.
         """
         selection = Selection(model, version, label, digest)
-        options = _options(unknown_features)
+        options = _options(unknown_features, schema_fingerprint)
         if dtype not in ("float64", "float32"):
             raise ValueError(f"dtype must be 'float64' or 'float32', got {dtype!r}")
         keys = convert.RowKeys(record_ids, event_times)
@@ -256,12 +261,14 @@ class PricingClient:
         return min(self.max_message_bytes, schema.max_message_bytes or self.max_message_bytes)
 
 
-def _options(unknown_features: UnknownFeatures) -> pb.PredictOptions:
+def _options(unknown_features: UnknownFeatures, schema_fingerprint: str) -> pb.PredictOptions:
     if unknown_features not in _UNKNOWN_FEATURES:
         raise ValueError(
             f"unknown_features must be one of {list(_UNKNOWN_FEATURES)}, got {unknown_features!r}"
         )
-    return pb.PredictOptions(unknown_features=_UNKNOWN_FEATURES[unknown_features])
+    return pb.PredictOptions(
+        unknown_features=_UNKNOWN_FEATURES[unknown_features], schema_fingerprint=schema_fingerprint
+    )
 
 
 def _check_row_count(row_count: int, schema: Schema) -> None:

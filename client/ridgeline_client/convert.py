@@ -46,10 +46,18 @@ def record(
         InvalidInput: naming every feature whose value cannot be sent.
     """
     message = pb.Record(record_id=record_id)
+    numeric, categorical = message.numeric, message.categorical  # looking a map up costs more than filling it
+    kinds, tokens = schema.kinds, schema.missing_tokens
     violations: list[Violation] = []
     for name, value in features.items():
         try:
-            _set_feature(message, name, value, schema)
+            kind = kinds.get(name)
+            if kind == "numeric":
+                numeric[name] = missing.number(value, tokens)
+            elif kind == "categorical":
+                categorical[name] = missing.category(value, tokens)
+            else:
+                _set_unknown(message, name, value)
         except (ValueError, OverflowError) as error:
             violations.append(_violation(name, None, str(error)))
     if event_time is not None:
@@ -62,15 +70,10 @@ def record(
     return message
 
 
-def _set_feature(message: pb.Record, name: object, value: object, schema: Schema) -> None:
+def _set_unknown(message: pb.Record, name: object, value: object) -> None:
     if not isinstance(name, str):
         raise ValueError(f"a feature's name must be text, got {type(name).__name__} {name!r}")
-    kind = schema.kinds.get(name)
-    if kind == "numeric":
-        message.numeric[name] = missing.number(value, schema.missing_tokens)
-    elif kind == "categorical":
-        message.categorical[name] = missing.category(value, schema.missing_tokens)
-    elif isinstance(value, str):
+    if isinstance(value, str):
         message.categorical[name] = value
     else:
         message.numeric[name] = _number_or_missing(value)

@@ -23,8 +23,6 @@ from ridgeline_export.card import Card, read_card
 from ridgeline_export.card_view import show
 from ridgeline_export.problems import ExportError, InputError
 
-DEFAULT_SEED = 20260102
-
 app = typer.Typer(
     help="Make price models: simulate a table, train and export a model, inspect a version.",
     no_args_is_help=True,
@@ -74,13 +72,13 @@ def inspect(
 @app.command()
 def simulate(
     out: Annotated[Path, typer.Option(help="Directory to write the files to.", show_default=False)],
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = DEFAULT_SEED,
+    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same bytes.")] = None,
 ) -> None:
     """Write the TechMart example: training table, schema, production month and the faults planted in it."""
-    from ridgeline_export.simulate import write  # noqa: PLC0415 - as in `train`
+    from ridgeline_export.simulate import DEFAULT_SEED, write  # noqa: PLC0415 - as in `train`
 
     with _errors(), _progress() as progress:
-        write(out, seed, progress)
+        write(out, DEFAULT_SEED if seed is None else seed, progress)
     Console().print(f"Written to {escape(str(out))}", soft_wrap=True)
 
 

@@ -41,11 +41,6 @@ class Rows:
         return Rows(self.numeric[index], self.categorical[index], self.target[index], self.number[index])
 
     @property
-    def feature_count(self) -> int:
-        """How many features there are, k + m."""
-        return int(self.numeric.shape[1] + self.categorical.shape[1])
-
-    @property
     def missing_count(self) -> npt.NDArray[np.int64]:
         """How many of each row's features are missing, int64[n]."""
         count = np.isnan(self.numeric).sum(axis=1) + (self.categorical == MISSING_CATEGORY).sum(axis=1)

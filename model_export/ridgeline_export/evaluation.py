@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from ridgeline import guard
 from ridgeline.artifact import Fallback, Interval, Metrics, ReferenceProfile, SegmentMetrics
+from ridgeline.guard import GuardRule
 from ridgeline_export.conformal import calibrate
 from ridgeline_export.dataset import Dataset
-from ridgeline_export.guard import fallback_of, fallback_prices, served
+from ridgeline_export.fallback import fallback_of
 from ridgeline_export.metrics import by_segment, measure, tiers
 from ridgeline_export.pipeline import predict
 from ridgeline_export.problems import ExportError
@@ -41,8 +41,8 @@ def evaluate(trained: Trained, dataset: Dataset, schema: Schema) -> Evaluation:
     fallback = fallback_of(dataset.training, schema)
     rows = dataset.holdout
     model_price = predict(trained.pipeline, rows.numeric, rows.categorical)
-    safe = fallback_prices(fallback, categorical, rows.categorical)
-    price = served(model_price, rows, safe, schema.price_range, schema.guard)
+    rule = GuardRule(schema.guard, schema.price_range, fallback, tuple(categorical), len(schema.features))
+    price, _ = guard.apply(rule, model_price, rows.missing_count, rows.categorical)
     metrics = measure(rows.target, price)
     if metrics is None:
         raise ExportError(
@@ -51,5 +51,5 @@ def evaluate(trained: Trained, dataset: Dataset, schema: Schema) -> Evaluation:
     groups = {name: rows.categorical[:, categorical.index(name)] for name in schema.model.segments}
     groups[TIER] = tiers(rows.target, profile.tier_cut_points)
     segments = [s for name, values in groups.items() for s in by_segment(name, values, rows.target, price)]
-    interval = calibrate(rows.target, np.asarray(model_price), schema.interval.level)
+    interval = calibrate(rows.target, model_price, schema.interval.level)
     return Evaluation(fallback, interval, metrics, tuple(segments), profile)

@@ -5,8 +5,9 @@ pipeline of a notebook (`SimpleImputer`, `StandardScaler`, `OneHotEncoder`, `Rid
 defaults over named columns and NaN), with two differences that do not change a price: a numeric column
 without any value in training keeps its place, with coefficient 0, and a missing category is "", not NaN.
 
-Even the order of the one-hot columns is the notebook's: with many categories scikit-learn's default solver is
-an iterative one whose answer depends on that order, by hundredths of a cent and more.
+With many categories scikit-learn's default solver is an iterative one that stops up to cents away from the
+exact answer. So `fit_pipeline` takes care to use it exactly when the notebook would, on columns in the
+notebook's order.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ Numeric = npt.NDArray[np.float64]
 
 Categorical = npt.NDArray[np.object_]
 """object[n, m] of str, "" = missing."""
+
+
+NOTEBOOK_SPARSE_THRESHOLD = 0.3
+"""ColumnTransformer's default: a design matrix less dense than this is sparse."""
 
 
 def make_pipeline(numeric_count: int, categorical_count: int, alpha: float) -> Pipeline:
@@ -54,8 +59,20 @@ def fit_pipeline(
     pipeline = make_pipeline(numeric.shape[1], categorical.shape[1], alpha)
     if categorical.shape[1]:
         levels = [_levels(column) for column in categorical.T]
-        pipeline.set_params(features__categorical__categories=levels)
+        sparse = _density(numeric, levels) < NOTEBOOK_SPARSE_THRESHOLD
+        pipeline.set_params(
+            features__categorical__categories=levels, features__sparse_threshold=float(sparse)
+        )
     return pipeline.fit(frame(numeric, categorical), target)
+
+
+def _density(numeric: Numeric, levels: list[npt.NDArray[np.object_]]) -> float:
+    """Return the share of cells of the notebook's design matrix that are not structural zeros.
+
+    A column without any value is not in it: there `SimpleImputer` drops it.
+    """
+    filled = int(np.count_nonzero(~np.isnan(numeric).all(axis=0)))
+    return (filled + len(levels)) / (filled + sum(len(column) for column in levels))
 
 
 def _levels(column: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:

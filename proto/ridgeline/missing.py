@@ -40,9 +40,12 @@ def category(value: object, tokens: Collection[str] = ()) -> str:
     Raises:
         ValueError: the value is neither text nor a number nor missing.
     """
-    if is_missing_value(value) or (isinstance(value, str) and value in tokens):
+    if isinstance(value, str):
+        text = MISSING_CATEGORY if value in tokens else _category_of_text(value)
+    elif is_missing_value(value):
         return MISSING_CATEGORY
-    text = _category_of_text(value) if isinstance(value, str) else _category_of_scalar(value)
+    else:
+        text = _category_of_scalar(value)
     return MISSING_CATEGORY if text in tokens else text
 
 
@@ -76,6 +79,8 @@ def number(value: object, tokens: Collection[str] = ()) -> float:
     Raises:
         ValueError: the value is not a number.
     """
+    if type(value) is float and not tokens:  # by far the most frequent case
+        return value
     if isinstance(value, str):
         result = _number_of_text(value, tokens)
     elif is_missing_value(value):

@@ -110,6 +110,8 @@ class Overloaded(PricingError):
     """Too many calls are waiting; try again after `retry_after_ms`."""
 
     def __init__(self, retry_after_ms: int) -> None:
+        if retry_after_ms < 1:
+            raise ValueError("a wait of 0 ms makes gRPC clients hold the call until its deadline")
         message = f"the server is overloaded, try again in {retry_after_ms} ms"
         super().__init__(Reason.OVERLOADED, message)
         self.retry_after_ms = retry_after_ms

@@ -50,9 +50,7 @@ def asked(notebook: TechMart) -> Asked:
     ]
     frame = pd.concat(parts, ignore_index=True)[notebook.features]
     file_rows = len(notebook.training) + len(notebook.production)
-    return Asked(
-        frame, file_rows, notebook.prices(frame), notebook.missing(frame), notebook.unseen(frame)
-    )
+    return Asked(frame, file_rows, notebook.prices(frame), notebook.missing(frame), notebook.unseen(frame))
 
 
 @pytest.fixture(scope="module", params=["Predict", "PredictBatch rows", "PredictBatch columns"])

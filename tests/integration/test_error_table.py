@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
@@ -14,17 +13,14 @@ from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.app import App
 from support import toys
 from support.servers import serving
+from support.status import is_field_path, refused
 from support.wire import (
     DOORS,
     Wire,
     batch_request,
-    categorical_column,
-    columns,
     connect,
     empty_record,
-    is_field_path,
     record,
-    refused,
 )
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -40,7 +36,9 @@ def wire(toy_server: App) -> Iterator[Wire]:
 
 VALUES = [
     pytest.param(record(ram=math.inf), "ram", "NOT_FINITE", 'record.numeric["ram"]', id="infinite"),
-    pytest.param(record(screen=-math.inf), "screen", "NOT_FINITE", 'record.numeric["screen"]', id="-infinite"),
+    pytest.param(
+        record(screen=-math.inf), "screen", "NOT_FINITE", 'record.numeric["screen"]', id="-infinite"
+    ),
     pytest.param(record(ram=1000.5), "ram", "OUT_OF_VALID_RANGE", 'record.numeric["ram"]', id="above"),
     pytest.param(record(weight=-0.1), "weight", "OUT_OF_VALID_RANGE", 'record.numeric["weight"]', id="below"),
     pytest.param(empty_record(), "", "EMPTY_RECORD", "record", id="empty"),
@@ -54,7 +52,9 @@ VALUES = [
 ]
 NAMES = [
     pytest.param(record(colour=1.0), "colour", "UNKNOWN_FEATURE", 'record.numeric["colour"]', id="number"),
-    pytest.param(record(colour="red"), "colour", "UNKNOWN_FEATURE", 'record.categorical["colour"]', id="text"),
+    pytest.param(
+        record(colour="red"), "colour", "UNKNOWN_FEATURE", 'record.categorical["colour"]', id="text"
+    ),
     pytest.param(record(brand=1.0), "brand", "WRONG_KIND", 'record.numeric["brand"]', id="text as number"),
     pytest.param(record(ram="8"), "ram", "WRONG_KIND", 'record.categorical["ram"]', id="number as text"),
 ]
@@ -120,68 +120,6 @@ def test_a_missing_required_feature_is_refused(tmp_path: Path, door: str) -> Non
         refusal = refused(lambda: wire.ask(door, record(brand=None)))
         assert refusal.code is INVALID
         assert refusal.paths == [('record.categorical["brand"]', "REQUIRED_FEATURE_MISSING")]
-
-
-def batch(**changes: Any) -> pb.PredictBatchRequest:
-    """Two good rows in columns with some fields replaced."""
-    message = columns([GOOD, GOOD])
-    for name in changes:
-        message.ClearField(name)
-    message.MergeFrom(pb.RecordBatch(**changes))
-    return pb.PredictBatchRequest(columns=message)
-
-
-def numbers(*names: str, count: int | None = None) -> pb.NumericColumns:
-    values = [1.0] * (2 * len(names) if count is None else count)
-    return pb.NumericColumns(names=names, double_values=pb.DoubleMatrix(values=values))
-
-
-def texts(*names: str) -> list[pb.CategoricalColumn]:
-    return [categorical_column(name, ["Acme", "Acme"]) for name in names]
-
-
-BATCHES = [
-    (batch(numeric=numbers("ram", "colour")), [("numeric.names[1]", "UNKNOWN_FEATURE")]),
-    (batch(numeric=numbers("brand")), [("numeric.names[0]", "WRONG_KIND")]),
-    (batch(numeric=numbers("ram", "weight", "ram")), [("numeric.names[2]", "DUPLICATE_FEATURE")]),
-    (batch(categorical=texts("brand", "colour")), [("categorical[1].name", "UNKNOWN_FEATURE")]),
-    (batch(categorical=texts("ram")), [("categorical[0].name", "WRONG_KIND")]),
-    (batch(categorical=texts("brand", "brand")), [("categorical[1].name", "DUPLICATE_FEATURE")]),
-    (batch(numeric=numbers("ram", "weight", count=3)), [("numeric.values", "WRONG_LENGTH")]),
-    (batch(numeric=pb.NumericColumns(names=["ram"])), [("numeric.values", "WRONG_LENGTH")]),
-    (
-        batch(
-            numeric=numbers("ram", count=1),
-            categorical=[pb.CategoricalColumn(name="brand", dictionary=["Acme"], codes=[1])],
-            record_ids=["a"],
-            event_times_us=[1, 2, 3],
-        ),
-        [
-            ("numeric.values", "WRONG_LENGTH"),
-            ("categorical[0].codes", "WRONG_LENGTH"),
-            ("record_ids", "WRONG_LENGTH"),
-            ("event_times_us", "WRONG_LENGTH"),
-        ],
-    ),
-    (pb.PredictBatchRequest(columns=pb.RecordBatch(row_count=-1)), [("row_count", "INVALID_FIELD")]),
-]
-
-
-@pytest.mark.parametrize(("request_", "expected"), BATCHES)
-def test_what_no_row_can_be_blamed_for_fails_the_batch(
-    wire: Wire, request_: pb.PredictBatchRequest, expected: list[tuple[str, str]]
-) -> None:
-    refusal = refused(lambda: wire.predict_batch(request_))
-    assert refusal.code is INVALID
-    assert refusal.paths == [(f"columns.{path}", reason) for path, reason in expected]
-    assert all(is_field_path(pb.PredictBatchRequest, path) for path, _ in refusal.paths)
-    assert refusal.violation_count == len(expected)
-
-
-def test_a_batch_without_payload_is_refused(wire: Wire) -> None:
-    refusal = refused(lambda: wire.predict_batch(pb.PredictBatchRequest()))
-    assert refusal.code is INVALID
-    assert refusal.paths == [("payload", "PAYLOAD_MISSING")]
 
 
 @pytest.mark.parametrize("door", DOORS)

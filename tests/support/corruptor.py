@@ -6,7 +6,7 @@ It knows a model as DescribeModel tells it, and the contract; nothing of how a s
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from ridgeline.reasons import Reason
 from ridgeline.v1 import pricing_service_pb2 as pb
+from support.rows import Row, is_number
 
 INT32_MAX = 2**31 - 1
 FLOOD = range(21, 35)
@@ -25,21 +26,6 @@ class Finding(NamedTuple):
 
     feature: str
     reason: str
-
-
-@dataclass
-class Row:
-    """One product; a feature without a value is not in it."""
-
-    numeric: dict[str, float]
-    categorical: dict[str, str]
-    codes: dict[str, int] = field(default_factory=dict)
-    """For the columns form: what stands in place of a category's code. A negative number is the code itself,
-    any other counts from the first code beyond the dictionary."""
-
-    def record(self) -> pb.Record:
-        """The row as a record."""
-        return pb.Record(numeric=self.numeric, categorical=self.categorical)
 
 
 @dataclass(frozen=True)
@@ -93,31 +79,33 @@ class Corruptor:
         else:
             count = self._rng.choice(FLOOD) if kind < 0.15 else self._rng.integers(1, 5)
             while len(draft.expected) < count:
-                ways[self._rng.integers(len(ways))](draft)
+                ways[int(self._rng.integers(len(ways)))](draft)
         return Spoilt(draft.row, tuple(draft.expected))
 
     def _infinite(self, draft: _Draft) -> None:
-        if feature := draft.take(_is_number):
+        if feature := draft.take(is_number):
             draft.row.numeric[feature.name] = self._one_of([np.inf, -np.inf])
             draft.expected.append(Finding(feature.name, Reason.NOT_FINITE))
 
     def _above(self, draft: _Draft) -> None:
-        if feature := draft.take(lambda f: _is_number(f) and f.HasField("valid_max")):
+        if feature := draft.take(lambda f: is_number(f) and f.HasField("valid_max")):
             top = feature.valid_max
             draft.row.numeric[feature.name] = self._one_of([np.nextafter(top, np.inf), top + 1, 1e300])
             draft.expected.append(Finding(feature.name, Reason.OUT_OF_VALID_RANGE))
 
     def _below(self, draft: _Draft) -> None:
-        if feature := draft.take(lambda f: _is_number(f) and f.HasField("valid_min")):
+        if feature := draft.take(lambda f: is_number(f) and f.HasField("valid_min")):
             bottom = feature.valid_min
-            draft.row.numeric[feature.name] = self._one_of([np.nextafter(bottom, -np.inf), bottom - 1, -1e300])
+            draft.row.numeric[feature.name] = self._one_of(
+                [np.nextafter(bottom, -np.inf), bottom - 1, -1e300]
+            )
             draft.expected.append(Finding(feature.name, Reason.OUT_OF_VALID_RANGE))
 
     def _lacking(self, draft: _Draft) -> None:
         if feature := draft.take(lambda f: f.required):
             _remove(draft.row, feature.name)
             if self._rng.random() < 0.5:  # missing can also be sent
-                if _is_number(feature):
+                if is_number(feature):
                     draft.row.numeric[feature.name] = np.nan
                 else:
                     draft.row.categorical[feature.name] = ""
@@ -134,13 +122,13 @@ class Corruptor:
         draft.expected.append(Finding(name, Reason.UNKNOWN_FEATURE))
 
     def _number_for_category(self, draft: _Draft) -> None:
-        if feature := draft.take(lambda f: not _is_number(f)):
+        if feature := draft.take(lambda f: not is_number(f)):
             _remove(draft.row, feature.name)
             draft.row.numeric[feature.name] = self._one_of([0.0, 3.0, np.inf])
             draft.expected.append(Finding(feature.name, Reason.WRONG_KIND))
 
     def _text_for_number(self, draft: _Draft) -> None:
-        if feature := draft.take(_is_number):
+        if feature := draft.take(is_number):
             _remove(draft.row, feature.name)
             draft.row.categorical[feature.name] = str(self._rng.choice(["12.5", "cheap", "nan"]))
             draft.expected.append(Finding(feature.name, Reason.WRONG_KIND))
@@ -152,15 +140,15 @@ class Corruptor:
         self._wrong_code(draft, [-1, -2, -INT32_MAX - 1])
 
     def _wrong_code(self, draft: _Draft, codes: Sequence[int]) -> None:
-        if feature := draft.take(lambda f: not _is_number(f)):
+        if feature := draft.take(lambda f: not is_number(f)):
             draft.row.codes[feature.name] = int(self._rng.choice(codes))
             draft.expected.append(Finding(feature.name, Reason.CODE_OUT_OF_DICTIONARY))
 
     def _empty(self, draft: _Draft) -> None:
         """Nothing at all, or every feature sent as missing: one violation, whatever is required."""
         sent = self._rng.random() < 0.5
-        draft.row.numeric = {f.name: np.nan for f in self._features if sent and _is_number(f)}
-        draft.row.categorical = {f.name: "" for f in self._features if sent and not _is_number(f)}
+        draft.row.numeric = {f.name: np.nan for f in self._features if sent and is_number(f)}
+        draft.row.categorical = {f.name: "" for f in self._features if sent and not is_number(f)}
         draft.expected.append(Finding("", Reason.EMPTY_RECORD))
 
     def _nearly_empty(self, draft: _Draft) -> None:
@@ -180,40 +168,9 @@ class Corruptor:
                 return miss
 
     def _one_of(self, values: Sequence[float]) -> float:
-        return float(values[self._rng.integers(len(values))])
-
-
-def _is_number(feature: pb.Feature) -> bool:
-    return feature.kind == pb.FEATURE_KIND_NUMERIC
+        return float(values[int(self._rng.integers(len(values)))])
 
 
 def _remove(row: Row, name: str) -> None:
     row.numeric.pop(name, None)
     row.categorical.pop(name, None)
-
-
-def columns(rows: Sequence[Row], features: Iterable[pb.Feature]) -> pb.RecordBatch:
-    """The rows in columns: every feature has one, in the order given."""
-    batch = pb.RecordBatch(row_count=len(rows))
-    numeric = [feature.name for feature in features if _is_number(feature)]
-    batch.numeric.names.extend(numeric)
-    matrix = [row.numeric.get(name, np.nan) for row in rows for name in numeric]
-    batch.numeric.double_values.values.extend(matrix)
-    for feature in features:
-        if not _is_number(feature):
-            batch.categorical.append(_column(feature.name, rows))
-    return batch
-
-
-def _column(name: str, rows: Sequence[Row]) -> pb.CategoricalColumn:
-    texts = sorted({row.categorical.get(name, "") for row in rows})
-    codes = {text: place for place, text in enumerate(texts, start=1)} | {"": 0}
-    return pb.CategoricalColumn(
-        name=name, dictionary=texts, codes=[_code(row, name, codes, len(texts)) for row in rows]
-    )
-
-
-def _code(row: Row, name: str, codes: Mapping[str, int], entries: int) -> int:
-    if name not in row.codes:
-        return codes[row.categorical.get(name, "")]
-    return row.codes[name] if row.codes[name] < 0 else entries + 1 + row.codes[name]

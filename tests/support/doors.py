@@ -30,7 +30,7 @@ class Answers:
         """Which rows carry a notice of this kind, bool[n]."""
         return (self.flags & bit(kind)).astype(np.bool_)
 
-    def __getitem__(self, rows: slice | npt.NDArray[np.bool_]) -> Answers:
+    def __getitem__(self, rows: slice | npt.NDArray[np.bool_ | np.int64]) -> Answers:
         return Answers(self.price[rows], self.model_price[rows], self.flags[rows])
 
 
@@ -44,7 +44,9 @@ def records(frame: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[s
     found = [pb.Record() for _ in range(len(frame))]
     matrix = frame[list(numeric)].to_numpy(dtype=np.float64)
     for record, row in zip(found, matrix.tolist(), strict=True):
-        record.numeric.update({name: value for name, value in zip(numeric, row, strict=True) if value == value})
+        record.numeric.update(
+            {name: value for name, value in zip(numeric, row, strict=True) if value == value}
+        )
     for name in categorical:
         column = frame[name].astype(object).where(frame[name].notna(), None)
         for record, text in zip(found, column, strict=True):
@@ -69,6 +71,18 @@ def by_predict(stub: PricingServiceStub, rows: Sequence[pb.Record]) -> Answers:
     )
 
 
+def by_client(client: PricingClient, frame: pd.DataFrame) -> Answers:
+    """Ask for one price at a time through the client library, cells as pandas has them."""
+    columns = [frame[name] for name in frame.columns]
+    rows = (dict(zip(frame.columns, row, strict=True)) for row in zip(*columns, strict=True))
+    predictions = [client.predict(row) for row in rows]
+    return Answers(
+        np.array([p.price for p in predictions]),
+        np.array([p.model_price for p in predictions]),
+        np.array([p.flags for p in predictions], dtype=np.int32),
+    )
+
+
 def by_rows(stub: PricingServiceStub, rows: Sequence[pb.Record]) -> Answers:
     """Ask for batches of records."""
     parts = []
@@ -80,7 +94,9 @@ def by_rows(stub: PricingServiceStub, rows: Sequence[pb.Record]) -> Answers:
 
 def by_columns(client: PricingClient, frame: pd.DataFrame) -> Answers:
     """Ask for batches in columns, as the client library sends a DataFrame."""
-    parts = [client.predict_batch(frame[start : start + MAX_ROWS]) for start in range(0, len(frame), MAX_ROWS)]
+    parts = [
+        client.predict_batch(frame[start : start + MAX_ROWS]) for start in range(0, len(frame), MAX_ROWS)
+    ]
     return Answers(
         np.concatenate([part.price for part in parts]),
         np.concatenate([part.model_price for part in parts]),

@@ -27,9 +27,9 @@ from ridgeline.artifact import (
     Window,
     schema_fingerprint,
 )
+from ridgeline.guard import GuardRule
 from ridgeline_server.domain import CategoricalColumn, Floats, RecordBatch, Strings
 from ridgeline_server.engine.artifact import Version
-from ridgeline_server.engine.guard import GuardRule
 from ridgeline_server.engine.schema import Schema
 from ridgeline_server.engine.validator import Validator
 
@@ -117,7 +117,6 @@ def version(of: Manifest | None = None) -> Version:
     of = of or manifest()
     profile = NumericProfile(name="price", row_count=40, missing_rate=0, mean=90, sd=20, deciles=(1.0,) * 9)
     schema = Schema.of(of)
-    columns = tuple(schema.categorical[t.feature] for t in of.fallback.tables)
     return Version(
         manifest=of,
         digest="d" * 64,
@@ -128,7 +127,7 @@ def version(of: Manifest | None = None) -> Version:
         schema=schema,
         model=FormulaModel(),
         validator=Validator(schema),
-        guard=GuardRule(of.guard, of.price_range, of.fallback, columns, len(of.features)),
+        guard=GuardRule(of.guard, of.price_range, of.fallback, tuple(schema.categorical), len(of.features)),
     )
 
 

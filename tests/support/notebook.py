@@ -20,7 +20,10 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 def fit_notebook(
     frame: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[str], target: str, alpha: float
 ) -> Pipeline:
-    """Fit on every row of `frame`; categories must be text or NaN, or numbers or NaN, column by column."""
+    """Fit on every row of `frame`.
+
+    A missing category must be spelt in one way throughout a column: scikit-learn takes None and NaN for two.
+    """
     parts = []
     if numeric:
         parts.append(("numeric", make_pipeline(SimpleImputer(), StandardScaler()), list(numeric)))

@@ -44,12 +44,12 @@ class TechMart:
 
     def missing(self, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
         """Which rows lack a feature, bool[n]."""
-        return frame[self.features].isna().to_numpy().any(axis=1)
+        return np.asarray(frame[self.features].isna().to_numpy().any(axis=1))
 
     def unseen(self, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
         """Which rows have a category that the training window lacks, bool[n]."""
         cells = [frame[name].notna() & ~frame[name].isin(self.known[name]) for name in self.categorical]
-        return pd.concat(cells, axis=1).to_numpy().any(axis=1)
+        return np.asarray(pd.concat(cells, axis=1).to_numpy().any(axis=1))
 
     def with_unseen_categories(self, row_count: int, seed: int) -> pd.DataFrame:
         """Training rows with one category or more replaced by texts that nobody has seen."""

@@ -1,24 +1,15 @@
-"""The raw wire: generated stubs and other people's status decoding, nothing of the client library."""
+"""The raw wire: generated stubs and messages made by hand, nothing of the client library."""
 
 from __future__ import annotations
 
 import math
-import re
 import threading
-from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import grpc
-import pytest
-from google.protobuf.descriptor import Descriptor
-from google.protobuf.message import Message
-from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_status import rpc_status
 
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline.v1 import pricing_service_pb2_grpc as pb_grpc
@@ -26,8 +17,6 @@ from ridgeline.v1 import pricing_service_pb2_grpc as pb_grpc
 SERVICE = "/ridgeline.v1.PricingService/"
 TIMEOUT = 60.0
 """Seconds after which a call that should have ended fails its test."""
-
-HEADER_LIST_LIMIT = 8192
 
 DOORS = ("predict", "rows", "columns")
 """The ways of asking for a price: Predict and the two payload forms of PredictBatch."""
@@ -47,23 +36,28 @@ class Wire:
 
     def __init__(self, channel: grpc.Channel) -> None:
         self.channel = channel
-        self.stub = pb_grpc.PricingServiceStub(channel)
-        self.health = health_pb2_grpc.HealthStub(channel)
+        self.stub: Any = pb_grpc.PricingServiceStub(channel)
+        self.health: Any = health_pb2_grpc.HealthStub(channel)
 
     def predict(self, request: pb.PredictRequest) -> pb.PredictResponse:
-        return self.stub.Predict(request, timeout=TIMEOUT)
+        response: pb.PredictResponse = self.stub.Predict(request, timeout=TIMEOUT)
+        return response
 
     def predict_batch(self, request: pb.PredictBatchRequest) -> pb.PredictBatchResponse:
-        return self.stub.PredictBatch(request, timeout=TIMEOUT)
+        response: pb.PredictBatchResponse = self.stub.PredictBatch(request, timeout=TIMEOUT)
+        return response
 
     def describe(self, **fields: Any) -> pb.DescribeModelResponse:
-        return self.stub.DescribeModel(pb.DescribeModelRequest(**fields), timeout=TIMEOUT)
+        request = pb.DescribeModelRequest(**fields)
+        response: pb.DescribeModelResponse = self.stub.DescribeModel(request, timeout=TIMEOUT)
+        return response
 
-    def check(self, service: str = "") -> health_pb2.HealthCheckResponse.ServingStatus:
+    def check(self, service: str = "") -> int:
         request = health_pb2.HealthCheckRequest(service=service)
-        return self.health.Check(request, timeout=TIMEOUT).status
+        return int(self.health.Check(request, timeout=TIMEOUT).status)
 
-    def watch(self) -> Iterator[health_pb2.HealthCheckResponse]:
+    def watch(self) -> Any:
+        """Every status from now on. Ends with DEADLINE_EXCEEDED when the server does not end it."""
         return self.health.Watch(health_pb2.HealthCheckRequest(), timeout=TIMEOUT)
 
     def ask(self, door: str, record: pb.Record, **fields: Any) -> Any:
@@ -74,27 +68,29 @@ class Wire:
 
     def raw(self, method: str, content: bytes) -> bytes:
         """Send bytes as the one message of a unary call."""
-        return self.channel.unary_unary(SERVICE + method)(content, timeout=TIMEOUT)
+        call: Any = self.channel.unary_unary(SERVICE + method)
+        return bytes(call(content, timeout=TIMEOUT))
+
+    def raw_stream(self, method: str) -> Any:
+        """A unary method to call with any number of messages, as bytes."""
+        return self.channel.stream_unary(SERVICE + method)
 
     def header_only(self, method: str, sent: Sequence[bytes] = ()) -> HeaderOnly:
         """Start a call that sends headers, `sent`, and then nothing."""
-        return HeaderOnly(self.channel, method, sent)
+        return HeaderOnly(self.raw_stream(method), sent)
 
 
 class HeaderOnly:
-    """A call whose caller does not go on. `release` lets the caller half-close."""
+    """A call whose caller does not go on until the call ends."""
 
-    def __init__(self, channel: grpc.Channel, method: str, sent: Sequence[bytes]) -> None:
-        self._released = threading.Event()
-        self.call = channel.stream_unary(SERVICE + method).future(self._messages(sent), timeout=TIMEOUT)
-        self.call.add_done_callback(lambda _: self._released.set())
+    def __init__(self, method: Any, sent: Sequence[bytes]) -> None:
+        self._ended = threading.Event()
+        self.call = method.future(self._messages(sent), timeout=TIMEOUT)
+        self.call.add_done_callback(lambda _: self._ended.set())
 
     def _messages(self, sent: Sequence[bytes]) -> Iterator[bytes]:
         yield from sent
-        self._released.wait(TIMEOUT)
-
-    def release(self) -> None:
-        self._released.set()
+        self._ended.wait()  # the end of the call sets it
 
 
 @contextmanager
@@ -123,7 +119,7 @@ def columns(records: Sequence[pb.Record], *, single: bool = False) -> pb.RecordB
     """The same rows in columns, in the order in which the names first come up."""
     numeric = list(dict.fromkeys(name for r in records for name in r.numeric))
     categorical = list(dict.fromkeys(name for r in records for name in r.categorical))
-    values = [r.numeric[name] if name in r.numeric else math.nan for r in records for name in numeric]
+    values = [r.numeric.get(name, math.nan) for r in records for name in numeric]
     matrix: dict[str, Any] = (
         {"float_values": pb.FloatMatrix(values=values)}
         if single
@@ -148,77 +144,3 @@ def batch_request(form: str, records: Sequence[pb.Record], **fields: Any) -> pb.
     if form == "rows":
         return pb.PredictBatchRequest(rows=pb.Records(records=records), **fields)
     return pb.PredictBatchRequest(columns=columns(records), **fields)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """The status of a failed call, as any gRPC client reads it."""
-
-    code: grpc.StatusCode
-    message: str
-    trailers: dict[str, str | bytes]
-    info: error_details_pb2.ErrorInfo
-    request_id: str
-    violations: list[error_details_pb2.BadRequest.FieldViolation]
-
-    @property
-    def reason(self) -> str:
-        return str(self.info.reason)
-
-    @property
-    def paths(self) -> list[tuple[str, str]]:
-        """Field path and reason of every named violation."""
-        return [(v.field, v.reason) for v in self.violations]
-
-    @property
-    def violation_count(self) -> int:
-        return int(self.info.metadata["violation_count"])
-
-    @property
-    def header_list_bytes(self) -> int:
-        """Size of the trailers as RFC 9113 6.5.2 counts it; many peers refuse more than HEADER_LIST_LIMIT."""
-        fields = {"grpc-status": str(self.code.value[0]), "grpc-message": quote(self.message, safe=" ")}
-        for key, value in self.trailers.items():
-            fields[key] = b64encode(value).decode() if isinstance(value, bytes) else value
-        return sum(len(key) + len(value) + 32 for key, value in fields.items())
-
-
-def refused(call: Callable[[], object]) -> Refusal:
-    """Make a call that must fail with a google.rpc.Status; returns what the status says."""
-    with pytest.raises(grpc.RpcError) as caught:
-        call()
-    return decode(caught.value)
-
-
-def decode(error: Any) -> Refusal:
-    """Decode a failed call's status; exactly one ErrorInfo and one RequestInfo are expected in it."""
-    status = rpc_status.from_call(error)
-    assert status is not None, f"no google.rpc.Status: {error.code()} {error.details()}"
-    info, request = error_details_pb2.ErrorInfo(), error_details_pb2.RequestInfo()
-    bad = error_details_pb2.BadRequest()
-    unpacked = [d.Unpack(m) for d in status.details for m in (info, request, bad)]
-    assert sum(unpacked) == len(status.details) <= 3
-    assert info.domain == "ridgeline"
-    assert request.request_id
-    trailers = dict(error.trailing_metadata())
-    return Refusal(
-        error.code(), error.details(), trailers, info, request.request_id, list(bad.field_violations)
-    )
-
-
-_STEP = r'(\w+)(\["(?:[^"\\]|\\.)*"\]|\[\d+\])?'
-
-
-def is_field_path(message: type[Message], path: str) -> bool:
-    """True when every step of `path` is a field of the contract, or the last one a oneof."""
-    if not re.fullmatch(rf"{_STEP}(\.{_STEP})*", path):
-        return False
-    at: Descriptor | None = message.DESCRIPTOR
-    for name, _ in re.findall(_STEP, path):
-        if at is None:
-            return False
-        field = at.fields_by_name.get(name)
-        if field is None:
-            return name in at.oneofs_by_name and path.endswith(name)
-        at = field.message_type
-    return True

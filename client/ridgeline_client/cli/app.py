@@ -101,7 +101,7 @@ def _demo_note(description: ModelDescription, given: dict[str, object]) -> str:
     changed = f", but {', '.join(given)} as given" if given else ""
     return (
         f"A made-up product: midpoints of the training ranges and the most frequent categories of "
-        f"{description.model.name}{changed}. --json shows it."
+        f"{description.model.name}, the least important number left out{changed}. --json shows it."
     )
 
 

@@ -69,8 +69,13 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def demo(description: ModelDescription) -> dict[str, object]:
-    """Return a plausible record: midpoints of the training ranges and the most frequent categories."""
-    record = {feature.name: _typical(feature) for feature in description.features}
+    """Return a plausible record: midpoints of the training ranges and the most frequent categories.
+
+    The optional numeric feature that moves prices least is left out, so that the answer shows a notice.
+    """
+    optional = [f for f in description.features if f.kind == "numeric" and not f.required]
+    left_out = max(optional, key=lambda f: f.importance_rank).name if len(optional) > 1 else ""
+    record = {f.name: _typical(f) for f in description.features if f.name != left_out}
     return {name: value for name, value in record.items() if value is not None}
 
 

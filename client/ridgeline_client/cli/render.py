@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -43,7 +44,7 @@ def _price_facts(answer: Prediction, interval_level: float) -> Table:
     facts.append(("Model", _model(answer.model)))
     if answer.record_id:
         facts.append(("Record", answer.record_id))
-    facts.append(("Answer id", answer.prediction_set_id))
+    facts.append(("Prediction set", answer.prediction_set_id))
     return _facts(facts)
 
 
@@ -63,9 +64,9 @@ def description(model: ModelDescription) -> RenderableType:
     """What a model version expects and promises."""
     features = _table(
         f"{len(model.features)} features",
-        ("feature", "kind", "unit", "valid", "training", "missing", "rank"),
+        ("feature", "unit", "valid", "training", "missing", "rank"),
         (_feature_row(feature) for feature in model.features),
-        right=(5, 6),
+        right=(4, 5),
     )
     parts: list[RenderableType] = [_model_facts(model), features]
     if model.linear_form is not None:
@@ -111,7 +112,6 @@ def _feature_row(feature: Feature) -> tuple[str, ...]:
         training = _range(feature.training_min, feature.training_max)
     return (
         feature.name + (" *" if feature.required else ""),
-        feature.kind,
         feature.unit,
         _range(feature.valid_min, feature.valid_max),
         training,
@@ -143,9 +143,14 @@ def _facts(pairs: Sequence[tuple[str, str]]) -> Table:
 def _table(
     title: str, headers: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()
 ) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(
+        title=f"\n{title}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False
+    )
     for place, header in enumerate(headers):
-        table.add_column(header, justify="right" if place in right else "left", overflow="fold")
+        number = place in right
+        table.add_column(
+            header, justify="right" if number else "left", overflow="fold", no_wrap=number or place == 0
+        )
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
@@ -162,4 +167,4 @@ def _model(ref: ModelRef) -> str:
 def _range(low: float | None, high: float | None) -> str:
     if low is None and high is None:
         return ""
-    return f"{'' if low is None else f'{low:g}'} .. {'' if high is None else f'{high:g}'}".strip()
+    return f"{'' if low is None else f'{low:g}'}..{'' if high is None else f'{high:g}'}"

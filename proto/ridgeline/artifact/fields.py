@@ -22,6 +22,6 @@ Convention = Literal["sum", "mean"]
 
 
 class Part(BaseModel):
-    """A part of the artifact: frozen; fields it does not know are ignored, so that newer files can be read."""
+    """A part of the artifact. Fields it does not know are ignored, so that newer files can be read."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)

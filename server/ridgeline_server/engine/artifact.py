@@ -23,7 +23,7 @@ from ridgeline.artifact import (
     parse,
     schema_fingerprint,
 )
-from ridgeline_server.engine.guard import GuardRule
+from ridgeline.guard import GuardRule
 from ridgeline_server.engine.model import Model, OnnxModel
 from ridgeline_server.engine.schema import Schema
 from ridgeline_server.engine.validator import Validator
@@ -106,7 +106,7 @@ def _assemble(manifest: Manifest, own_digest: str, contents: dict[str, bytes], w
         manifest.guard,
         manifest.price_range,
         manifest.fallback,
-        tuple(schema.categorical[t.feature] for t in manifest.fallback.tables),
+        tuple(schema.categorical),
         len(manifest.features),
     )
     return Version(manifest, own_digest, linear, reference, schema, model, Validator(schema), rule)

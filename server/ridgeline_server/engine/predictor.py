@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ridgeline import guard
 from ridgeline_server.domain import (
     Bools,
     CheckedBatch,
@@ -18,9 +19,12 @@ from ridgeline_server.domain import (
     RecordBatch,
     Strings,
 )
-from ridgeline_server.engine import guard
 from ridgeline_server.engine.artifact import Version
 
+_BITS = np.array(
+    [0] + [NoticeKind[action.name].bit for action in guard.Action if action is not guard.Action.NONE],
+    dtype=np.int32,
+)
 _NO_INTERVAL = NoticeKind.CLAMPED_LOW.bit | NoticeKind.CLAMPED_HIGH.bit | NoticeKind.FALLBACK.bit
 
 
@@ -36,8 +40,9 @@ def predict(version: Version, batch: RecordBatch, options: PredictOptions) -> Pr
     model_price = version.model.run(checked.numeric, categorical)
     if checked.refused.any():
         model_price = np.where(checked.refused, np.nan, model_price)
-    missing_count = np.count_nonzero(checked.cells.imputed, axis=1).astype(np.int32)
-    price, flags = guard.apply(version.guard, model_price, missing_count, checked.categorical)
+    missing_count = np.count_nonzero(checked.cells.imputed, axis=1)
+    price, actions = guard.apply(version.guard, model_price, missing_count, checked.categorical)
+    flags = _BITS[actions]
     if checked.refused.any():
         price = np.where(checked.refused, np.nan, price)
         flags[checked.refused] = NoticeKind.ROW_ERROR.bit

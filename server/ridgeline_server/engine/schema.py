@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ridgeline.artifact import Feature, Manifest
+from ridgeline.missing import missing_numbers
 from ridgeline_server.domain import Bools, Floats, Ints
 
 
@@ -46,6 +47,7 @@ class Schema:
         known: per categorical feature the categories seen in training, missing left out.
         unseen: a text that is no known category of any feature.
         missing_tokens: category texts that count as missing.
+        missing_numbers: float64, numbers that count as missing.
         fingerprint: the schema's fingerprint.
     """
 
@@ -59,6 +61,7 @@ class Schema:
     known: tuple[frozenset[str], ...]
     unseen: str
     missing_tokens: frozenset[str]
+    missing_numbers: Floats
     fingerprint: str
 
     def position(self, name: str) -> int:
@@ -85,6 +88,7 @@ class Schema:
             known=tuple(known),
             unseen=_text_outside(frozenset().union(*known)),
             missing_tokens=frozenset(manifest.missing_tokens),
+            missing_numbers=np.array(sorted(missing_numbers(manifest.missing_tokens)), dtype=np.float64),
             fingerprint=manifest.schema_fingerprint,
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ridgeline import missing
 from ridgeline.reasons import Reason
 from ridgeline_server.domain import (
     Bools,
@@ -45,14 +46,14 @@ class Validator:
         names = align(self._schema, batch, options.ignore_unknown_features)
         numeric = _numeric_columns(self._schema, batch, names)
         categorical, unknown, faults = _categorical_columns(self._schema, batch, names)
-        missing = np.concatenate((np.isnan(numeric), categorical == ""), axis=1)
+        absent = np.concatenate((np.isnan(numeric), categorical == ""), axis=1)
         bounds = self._schema.bounds32 if batch.single_precision else self._schema.bounds
         outside = (numeric < bounds.training_min) | (numeric > bounds.training_max)
         faults = [*names.faults, *faults]
         if outside.any():
             faults += _range_faults(self._schema, numeric, outside, bounds)
-        faults += _absence_faults(self._schema, missing, faults)
-        return self._marked(numeric, categorical, _cells(missing, unknown, outside), names, faults)
+        faults += _absence_faults(self._schema, absent, faults)
+        return self._marked(numeric, categorical, _cells(absent, unknown, outside), names, faults)
 
     def _check_fingerprint(self, options: PredictOptions) -> None:
         pinned, served = options.schema_fingerprint, self._schema.fingerprint
@@ -82,21 +83,26 @@ class Validator:
         return CheckedBatch(numeric, categorical, cells, refused, violations, count, names.ignored)
 
 
-def _cells(missing: Bools, unknown: Bools, outside: Bools) -> CellNotices:
+def _cells(absent: Bools, unknown: Bools, outside: Bools) -> CellNotices:
     numeric = outside.shape[1]
-    all_unknown = np.zeros_like(missing)
+    all_unknown = np.zeros_like(absent)
     all_unknown[:, numeric:] = unknown
-    all_outside = np.zeros_like(missing)
+    all_outside = np.zeros_like(absent)
     all_outside[:, :numeric] = outside
-    return CellNotices(imputed=missing, unknown=all_unknown, outside=all_outside)
+    return CellNotices(imputed=absent, unknown=all_unknown, outside=all_outside)
 
 
 def _numeric_columns(schema: Schema, batch: RecordBatch, names: Names) -> Floats:
     sources, targets = names.numeric
     if len(targets) == len(schema.numeric) and sources == targets == list(range(len(targets))):
-        return np.ascontiguousarray(batch.numeric[:, : len(targets)])
-    aligned = np.full((batch.row_count, len(schema.numeric)), np.nan)
-    aligned[:, targets] = batch.numeric[:, sources]
+        aligned = np.ascontiguousarray(batch.numeric[:, : len(targets)])
+    else:
+        aligned = np.full((batch.row_count, len(schema.numeric)), np.nan)
+        aligned[:, targets] = batch.numeric[:, sources]
+    if schema.missing_numbers.size:
+        gaps = schema.missing_numbers
+        gaps = gaps.astype(np.float32).astype(np.float64) if batch.single_precision else gaps
+        aligned = np.where(np.isin(aligned, gaps), np.nan, aligned)
     return aligned
 
 
@@ -114,7 +120,7 @@ def _categorical_columns(
         if beyond.any():
             faults.append(_code_fault(column.name, codes, len(column.dictionary), beyond))
             codes = np.where(beyond, 0, codes)
-        entries = ["", *("" if e in schema.missing_tokens else e for e in column.dictionary)]
+        entries = ["", *(missing.category(e, schema.missing_tokens) for e in column.dictionary)]
         known = schema.known[target]
         values[:, target] = np.array(entries, dtype=object)[codes]
         values[beyond, target] = _WRONG
@@ -155,20 +161,20 @@ def _cell_fault(schema: Schema, reason: Reason, rows: Places, columns: Places, v
     return Fault(reason, rows, lambda at: schema.features[columns[at]].name, message, "numeric")
 
 
-def _absence_faults(schema: Schema, missing: Bools, faults: list[Fault]) -> list[Fault]:
+def _absence_faults(schema: Schema, absent: Bools, faults: list[Fault]) -> list[Fault]:
     """Find empty rows and missing required features; what was sent but refused does not count as missing."""
     found: list[Fault] = []
-    blamed = np.zeros(len(missing), dtype=bool)
+    blamed = np.zeros(len(absent), dtype=bool)
     for fault in faults:
         blamed[fault.rows] = True
-    empty = missing.all(axis=1) & ~blamed
+    empty = absent.all(axis=1) & ~blamed
     if empty.any():
         found.append(Fault(Reason.EMPTY_RECORD, np.flatnonzero(empty), lambda _: "", lambda _: _EMPTY))
     if schema.required.any():
-        absent = missing & schema.required & ~empty[:, np.newaxis]
+        lacking = absent & schema.required & ~empty[:, np.newaxis]
         for fault in (f for f in faults if f.reason is Reason.WRONG_KIND):
-            absent[fault.rows, schema.position(fault.feature(0))] = False
-        found += _required_faults(schema, absent)
+            lacking[fault.rows, schema.position(fault.feature(0))] = False
+        found += _required_faults(schema, lacking)
     return found
 
 

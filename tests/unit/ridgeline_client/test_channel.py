@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 
 from ridgeline.v1 import pricing_service_pb2
-from ridgeline_client import RetryPolicy
+from ridgeline_client import RetryPolicy, Unavailable
 from ridgeline_client.addresses import address_list, grpc_target
 from ridgeline_client.channel import channel_options, service_config
 
@@ -52,12 +53,12 @@ def test_the_retry_buffer_holds_the_largest_message_and_pings_are_slow() -> None
     [
         {"max_attempts": 0},
         {"max_attempts": 6},
-        {"initial_backoff": 0.0},
+        {"initial_backoff": 0.001},
         {"initial_backoff": 3.0},
-        {"multiplier": 0.0},
+        {"multiplier": 0.5},
     ],
 )
-def test_a_retry_policy_grpc_would_silently_change_is_refused(changes: dict[str, float]) -> None:
+def test_a_retry_policy_grpc_would_change_or_hang_on_is_refused(changes: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be"):
         RetryPolicy(**changes)  # type: ignore[arg-type] # the table mixes int and float
 
@@ -94,3 +95,23 @@ def test_an_empty_list_and_a_mixed_list_are_refused() -> None:
         address_list([])
     with pytest.raises(ValueError, match="not both"):
         grpc_target(["10.0.0.1:1", "[::1]:1"])
+
+
+def test_host_names_in_a_list_are_looked_up_and_ipv4_is_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = {"one": ["::1", "10.0.0.1", "10.0.0.2"], "two": ["10.0.0.3"], "six": ["::6"]}
+
+    def look_up(host: str, port: None, **options: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+        return [(0, 0, 0, "", (address, 0)) for address in addresses[host]]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert grpc_target(["one:1", "two:2"]) == "ipv4:10.0.0.1:1,10.0.0.2:1,10.0.0.3:2"
+    assert grpc_target(["six:1", "[::7]:2"]) == "ipv6:[::6]:1,[::7]:2"
+
+
+def test_a_host_name_nobody_knows_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(host: str, port: None, **options: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(Unavailable, match="cannot look up host 'nowhere.example': Name or service not known"):
+        grpc_target(["nowhere.example:1", "10.0.0.1:1"])

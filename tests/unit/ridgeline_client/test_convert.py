@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ridgeline import missing
@@ -17,6 +17,7 @@ from ridgeline_client.convert import RowKeys
 from ridgeline_client.errors import InvalidInput
 from ridgeline_client.schema import Kind, Schema
 
+NO_TIMES: Any = ["now"]
 KINDS: dict[str, Kind] = {
     "ram": "numeric",
     "weight": "numeric",
@@ -62,6 +63,7 @@ def same(left: Any, right: Any) -> bool:
     return left == right or (isinstance(left, float) and math.isnan(left) and math.isnan(right))
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_a_table_of_columns_comes_back_row_by_row(rows: list[dict[str, Any]]) -> None:
     columns = {name: [row[name] for row in rows] for name in KINDS}
@@ -73,6 +75,7 @@ def test_a_table_of_columns_comes_back_row_by_row(rows: list[dict[str, Any]]) ->
         assert all(same(got[name], wanted[name]) for name in wanted), (got, wanted)
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_one_record_says_what_its_row_of_a_batch_says(rows: list[dict[str, Any]]) -> None:
     columns = {name: [row[name] for row in rows] for name in KINDS}
@@ -105,6 +108,11 @@ def test_single_precision_is_sent_as_floats() -> None:
     assert batch.numeric.WhichOneof("values") == "float_values"
     assert batch.numeric.float_values.values[0] == float(np.float32(0.1))
     assert math.isnan(batch.numeric.float_values.values[1])
+
+
+def test_what_does_not_fit_single_precision_is_said() -> None:
+    with pytest.raises(InvalidInput, match=r"row 1, ram: 1e\+39 does not fit"):
+        convert.record_batch({"ram": [0.1, 1e39]}, SCHEMA, dtype="float32")
 
 
 def test_packing_equals_what_protobuf_itself_would_send() -> None:
@@ -144,7 +152,7 @@ def test_names_the_model_does_not_know_are_sent_so_that_the_server_names_them() 
 def test_everything_wrong_with_a_record_is_said_at_once() -> None:
     bad = {"ram": "much", "brand": {}, 5: 1, "shelf": "fine", "weight": "3"}
     with pytest.raises(InvalidInput) as caught:
-        convert.record(bad, SCHEMA, event_time="now")  # type: ignore[arg-type, dict-item] # that is the point
+        convert.record(bad, SCHEMA, event_time="now")  # type: ignore[arg-type] # that is the point
     found = {(v.feature or v.field, v.reason) for v in caught.value.violations}
     assert found == {
         ("ram", "WRONG_KIND"),
@@ -175,7 +183,7 @@ class TwiceNamed:
         (TwiceNamed(), RowKeys(), {("ram", None, "DUPLICATE_FEATURE")}),
         ({"ram": [1]}, RowKeys(["a", "b"]), {("record_ids", None, "WRONG_LENGTH")}),
         ({"ram": [1]}, RowKeys([{}]), {("", None, "INVALID_FIELD")}),
-        ({"ram": [1]}, RowKeys(event_times=["now"]), {("", None, "INVALID_FIELD")}),
+        ({"ram": [1]}, RowKeys(event_times=NO_TIMES), {("", None, "INVALID_FIELD")}),
         ({"brand": ["\ud800"]}, RowKeys(), {("brand", 0, "WRONG_KIND")}),
     ],
 )

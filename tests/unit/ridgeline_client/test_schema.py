@@ -79,9 +79,15 @@ def test_other_refusals_stand(reason: str, second: ModelDescription, times_asked
     describe = Describer(described(pb.FEATURE_KIND_NUMERIC), second)
     cache = SchemaCache(describe)
     cache.use(DEFAULT, Deadline(1), len_of_kinds)
+    priced = []
+
+    def ask(schema: Schema) -> str:
+        priced.append(schema)
+        return refusing(reason, "categorical")(schema)
+
     with pytest.raises(InvalidInput):
-        cache.use(DEFAULT, Deadline(1), refusing(reason, "categorical"))
-    assert len(describe.asked) == times_asked
+        cache.use(DEFAULT, Deadline(1), ask)
+    assert (len(describe.asked), len(priced)) == (times_asked, 1)
 
 
 def test_features_of_a_known_version_are_not_asked_for_again() -> None:

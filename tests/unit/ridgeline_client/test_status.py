@@ -36,7 +36,7 @@ class FailedCall(grpc.RpcError):
     def details(self) -> str:
         return self._text
 
-    def trailing_metadata(self) -> list[Trailer]:
+    def trailing_metadata(self) -> Any:
         return self._trailers
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ridgeline_client import times
@@ -15,6 +15,7 @@ NOON = datetime(2026, 6, 1, 12, 0, 0, 250, tzinfo=UTC)
 NOON_US = 1_780_315_200_000_250
 
 
+@settings(deadline=None)
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_a_timestamp_is_what_protobuf_reads_back(time: datetime) -> None:
     assert times.timestamp(time).ToDatetime(tzinfo=UTC) == time

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ridgeline import missing
@@ -28,6 +28,7 @@ def decoded(dictionary: list[str], codes: Any) -> list[str]:
     return ["" if code == 0 else dictionary[code - 1] for code in codes.tolist()]
 
 
+@settings(deadline=None)
 @given(st.lists(CELLS), TOKENS)
 def test_categories_follow_the_missing_rule_value_by_value(cells: list[object], tokens: set[str]) -> None:
     dictionary, codes = values.coded_categories(values.as_array(cells), tokens)
@@ -37,6 +38,7 @@ def test_categories_follow_the_missing_rule_value_by_value(cells: list[object], 
     assert codes.dtype == np.int32
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.integers(-(2**70), 2**70), st.floats(), st.booleans())))
 def test_numbers_follow_the_missing_rule_value_by_value(cells: list[object]) -> None:
     expected = [missing.number(cell) for cell in cells]

@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge
 from ridgeline_export.conformal import calibrate, fewest_calibration_rows, half_width, order_statistic
 
 
-@pytest.mark.parametrize("rows", [19, 100, 101, 1234])
+@pytest.mark.parametrize("rows", [20, 100, 101, 1234])
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.9, 0.95])
 def test_the_width_is_mapies(rows: int, level: float) -> None:
     rng = np.random.default_rng(rows)

@@ -73,6 +73,11 @@ def test_overload_tells_the_client_when_to_come_back() -> None:
     assert "grpc-status-details-bin" in metadata
 
 
+def test_clients_are_never_told_to_come_back_at_once() -> None:
+    with pytest.raises(ValueError, match="0 ms"):
+        errors.Overloaded(0)
+
+
 def test_notice_kinds_are_those_of_the_contract() -> None:
     ours = {f"NOTICE_KIND_{kind.name}": kind.value for kind in NoticeKind}
     assert ours | {"NOTICE_KIND_UNSPECIFIED": 0} == dict(pb.NoticeKind.items())

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ridgeline import missing
 from ridgeline.artifact import schema_fingerprint
 from ridgeline.reasons import Reason
 from ridgeline_server.domain import CheckedBatch, Kind, PredictOptions, RecordBatch
@@ -89,6 +90,21 @@ def test_bounds_are_compared_in_the_precision_that_was_sent() -> None:
 def test_an_unseen_category_is_marked_and_a_known_one_is_not() -> None:
     checked = check(batch(3, {}, brand=["Acme", "NA", "acme"]))
     assert checked.cells.unknown[:, 2].tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("single_precision", [False, True])
+def test_a_token_that_reads_as_a_number_makes_that_number_missing(single_precision: bool) -> None:
+    schema = Schema.of(manifest(missing_tokens=("-99.9", "n/a")))
+    value = float(np.float32(-99.9)) if single_precision else -99.9
+    sent = replace(batch(1, {"ram": [value]}, brand=["Acme"]), single_precision=single_precision)
+    checked = Validator(schema).check(sent, PredictOptions())
+    assert not checked.violations
+    assert checked.cells.imputed[0, 0]
+
+
+def test_a_category_is_read_by_the_rule_of_every_other_door() -> None:
+    sent = batch(1, {}, brand=["7.0"])
+    assert check(sent).categorical[0, 0] == missing.category(7.0) == "7"
 
 
 def test_a_code_beyond_the_dictionary_refuses_its_row_and_does_not_count_as_missing() -> None:
