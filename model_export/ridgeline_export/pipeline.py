@@ -6,11 +6,13 @@ defaults over named columns and NaN), with two differences that do not change a 
 without any value in training keeps its place, with coefficient 0, and a missing category is "", not NaN.
 
 With many categories scikit-learn's default solver is an iterative one that stops up to cents away from the
-exact answer. So `fit_pipeline` takes care to use it exactly when the notebook would, on columns in the
-notebook's order.
+exact answer. So `fit_pipeline` takes care to use it exactly when the notebook would, on the notebook's columns
+in the notebook's order.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +65,27 @@ def fit_pipeline(
         pipeline.set_params(
             features__categorical__categories=levels, features__sparse_threshold=float(sparse)
         )
-    return pipeline.fit(frame(numeric, categorical), target)
+    features, ridge = pipeline.named_steps["features"], pipeline.named_steps["ridge"]
+    _fit_ridge(ridge, features.fit_transform(frame(numeric, categorical)), target, _filled(numeric))
+    return pipeline
+
+
+def _fit_ridge(
+    ridge: Ridge, design: Any, target: npt.NDArray[np.float64], filled: npt.NDArray[np.bool_]
+) -> None:
+    """Fit without the numeric columns that are not `filled`, which the notebook drops; their coefficient is 0."""
+    kept = np.concatenate((filled, np.ones(design.shape[1] - filled.size, dtype=np.bool_)))
+    if kept.all() or not kept.any():
+        ridge.fit(design, target)
+        return
+    ridge.fit(design[:, kept], target)
+    coefficients = np.zeros(kept.size)
+    coefficients[kept] = ridge.coef_
+    ridge.coef_, ridge.n_features_in_ = coefficients, kept.size
+
+
+def _filled(numeric: Numeric) -> npt.NDArray[np.bool_]:
+    return ~np.isnan(numeric).all(axis=0)
 
 
 def _density(numeric: Numeric, levels: list[npt.NDArray[np.object_]]) -> float:
@@ -71,7 +93,7 @@ def _density(numeric: Numeric, levels: list[npt.NDArray[np.object_]]) -> float:
 
     A column without any value is not in it: there `SimpleImputer` drops it.
     """
-    filled = int(np.count_nonzero(~np.isnan(numeric).all(axis=0)))
+    filled = int(np.count_nonzero(_filled(numeric)))
     return (filled + len(levels)) / (filled + sum(len(column) for column in levels))
 
 

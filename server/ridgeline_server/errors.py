@@ -69,8 +69,11 @@ class InvalidInput(PricingError):
         super().__init__(reason, self.violations[0].message + more, {"violation_count": str(self.count)})
 
     def below(self, prefix: str) -> Self:
-        """Put every field path below `prefix`, such as "columns."; returns the error itself."""
-        self.violations = tuple(replace(v, field=prefix + v.field) for v in self.violations)
+        """Put every field path below `prefix`, such as "columns"; returns the error itself."""
+        self.violations = tuple(
+            replace(v, field=f"{prefix}.{v.field}" if prefix and v.field else prefix or v.field)
+            for v in self.violations
+        )
         return self
 
 

@@ -16,7 +16,10 @@ class OpsServer:
 
     def __init__(self, address: str, state: Callable[[], State]) -> None:
         host, _, port = address.rpartition(":")
-        self._server = _HttpServer((host.strip("[]"), int(port)), state)
+        try:
+            self._server = _HttpServer((host.strip("[]"), int(port)), state)
+        except OSError as error:
+            raise OSError(f"cannot serve /livez and /readyz on {address}: {error.strerror}") from error
         self.address = f"{host}:{self._server.server_address[1]}"
 
     def start(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -40,7 +41,8 @@ class Fault:
     def violation(self, at: int) -> Violation:
         """Tell the violation at place `at`."""
         name = self.feature(at)
-        path = f'{self.kind}["{name}"]' if self.kind else ""
+        # Quoted as JSON, so that a name with quotes in it is still one name to whoever reads the path.
+        path = f"{self.kind}[{json.dumps(name, ensure_ascii=False)}]" if self.kind else ""
         return Violation(self.reason, self.message(at), path, name, int(self.rows[at]))
 
 

@@ -48,7 +48,7 @@ class Listener:
 
     def stop(self, grace: float) -> None:
         """Refuse new calls, give those that run `grace` seconds, close every connection."""
-        self.pool.cancel_parked()
+        self.pool.hurry()
         self.pool.wait_idle(grace)
         # What is left now are Watches and idle streams: they must not stretch the stop.
         self._server.stop(_FLUSH_S).wait()

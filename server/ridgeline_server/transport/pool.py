@@ -25,6 +25,7 @@ _T = TypeVar("_T")
 
 _TICK_S = 0.01  # how long calls queue behind parked ones before a spare thread comes
 _WATCH_S = 0.5  # how often parked calls are looked at when nothing queues
+_HURRIED_PARK_S = 0.25  # while draining: enough for a message that is already under way
 _SPARE_IDLE_S = 0.2  # how long a spare thread waits for more work before it leaves
 
 
@@ -63,6 +64,8 @@ class ParkingPool:
         self._parked: dict[int, _Parked] = {}
         self._pending = 0
         self._threads = 0
+        self._park_s = limits.park_s
+        self._hurried = False
         self._closed = False
         self._queued = threading.Event()
         for _ in range(limits.active):
@@ -101,10 +104,11 @@ class ParkingPool:
         with self._lock:
             return self._lock.wait_for(lambda: self._pending == 0, timeout)
 
-    def cancel_parked(self) -> None:
-        """Cancel every call that waits for its caller."""
-        for parked in list(self._parked.values()):
-            self._cancel(parked)
+    def hurry(self) -> None:
+        """From now on a call that waits for its caller is cancelled almost at once."""
+        self._park_s = min(self._park_s, _HURRIED_PARK_S)
+        self._hurried = True
+        self._queued.set()
 
     def shutdown(self) -> None:
         """Take no more calls and let the threads leave once the queue is empty."""
@@ -158,7 +162,7 @@ class ParkingPool:
             self._queued.wait(_WATCH_S)
             self._queued.clear()
             self._cancel_overdue()
-            while self.backlog and not self._closed:
+            while (self.backlog or self._hurried) and not self._closed:
                 time.sleep(_TICK_S)
                 self._relieve()
 
@@ -172,7 +176,7 @@ class ParkingPool:
         return sum(p.since <= before for p in list(self._parked.values()))
 
     def _cancel_overdue(self) -> None:
-        overdue = time.monotonic() - self._limits.park_s
+        overdue = time.monotonic() - self._park_s
         for parked in list(self._parked.values()):
             if parked.since <= overdue:
                 self._cancel(parked)

@@ -43,7 +43,7 @@ class PricingServicer:
         answer = predict(version, batch, unpack.options(request.options))
         if answer.checked.violations:
             raise InvalidInput(answer.checked.violations, count=answer.checked.violation_count).below(
-                "record."
+                "record"
             )
         if pack.is_rejected(answer):
             raise PriceRejected(float(answer.model_price[0]), row_notices(version, answer)[0].message)
@@ -63,7 +63,7 @@ class PricingServicer:
         try:
             answer = predict(version, self._payload(request, version), options)
         except InvalidInput as error:
-            raise error.below(f"{form}." if form else "") from None
+            raise error.below(form or "") from None
         return pb.PredictBatchResponse(
             model=pack.model_ref(version),
             currency_code=version.manifest.currency,

@@ -29,9 +29,10 @@ CODES: dict[type[errors.PricingError], grpc.StatusCode] = {
 LISTED = 20
 """Violations named in one status."""
 
-# A peer drops metadata above 8 KiB, in base64, and reports RESOURCE_EXHAUSTED instead of our status.
-_VIOLATION_BYTES = 4_000
-_TEXT = 500
+# A peer drops metadata above 8 KiB and reports RESOURCE_EXHAUSTED instead of our status. The details go in
+# base64 and the message with three bytes for each that is not ASCII.
+_VIOLATION_BYTES = 3_500
+_TEXT_BYTES = 500
 
 
 class WireStatus(grpc.Status):
@@ -95,7 +96,10 @@ def _bad_request(error: errors.InvalidInput) -> error_details_pb2.BadRequest:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"
+    encoded = text.encode()
+    if len(encoded) <= _TEXT_BYTES:
+        return text
+    return encoded[: _TEXT_BYTES - 3].decode(errors="ignore") + "…"
 
 
 def _add(details: list[any_pb2.Any], message: Message) -> None:

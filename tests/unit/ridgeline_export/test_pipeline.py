@@ -206,7 +206,7 @@ def tables(draw: st.DrawFn) -> Sample:
     return Sample(numeric, categorical, target)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=2500, deadline=None)
 @given(tables())
 def test_any_table_gives_finite_prices_equal_to_the_notebooks(fitted: Sample) -> None:
     pipeline = fit_pipeline(fitted.numeric, fitted.categorical, fitted.target, 1.0)

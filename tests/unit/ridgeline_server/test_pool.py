@@ -126,7 +126,7 @@ def test_a_call_that_works_is_never_cancelled(make: Callable[..., ParkingPool]) 
     working = pool.submit(behaviour)
     assert done_waiting.wait(PATIENCE_S)
     overdue = Caller(pool)  # queues behind the one that works: its cancel shows that time has passed
-    pool.cancel_parked()
+    pool.hurry()
     go_on.set()
     working.result(PATIENCE_S)
     assert overdue.outcome() == "cancelled"
@@ -167,7 +167,7 @@ def test_parked_calls_can_be_cancelled_all_at_once(make: Callable[..., ParkingPo
     pool = make(active=3)
     callers = [Caller(pool) for _ in range(3)]
     assert all(c.parked.wait(PATIENCE_S) for c in callers)
-    pool.cancel_parked()
+    pool.hurry()
     assert [c.outcome() for c in callers] == ["cancelled"] * 3
     assert pool.wait_idle(PATIENCE_S)
 

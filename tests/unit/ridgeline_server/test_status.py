@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import urllib.parse
+
 import grpc
 import pytest
 from google.rpc import error_details_pb2
@@ -36,15 +38,17 @@ def test_the_unforeseen_is_internal_and_says_only_where_to_ask() -> None:
     assert rpc_status_of(error, "abc").message == "internal error, request id abc"
 
 
+@pytest.mark.parametrize("letter", ["x", "\N{SNOWMAN}", "\N{FACE WITH TEARS OF JOY}"])
 @pytest.mark.parametrize("length", [1, 200, 100_000])
 @pytest.mark.parametrize("count", [1, 19, 20, 21, 1_000])
-def test_a_status_fits_into_a_peers_metadata(count: int, length: int) -> None:
-    name = "x" * length
+def test_a_status_fits_into_a_peers_metadata(count: int, length: int, letter: str) -> None:
+    name = letter * length
     violation = Violation(Reason.UNKNOWN_FEATURE, f"{name} is unknown", f'numeric["{name}"]', name, 0)
     status = wire_status(errors.InvalidInput([violation] * count), "id")
     assert status.code is grpc.StatusCode.INVALID_ARGUMENT
-    size = len(status.details.encode()) + sum(len(k) + len(v) for k, v in status.trailing_metadata)
-    assert size < PEER_LIMIT
+    percent_encoded = len(urllib.parse.quote(status.details))
+    base64_encoded = sum(len(k) + len(v) * 4 / 3 for k, v in status.trailing_metadata)
+    assert percent_encoded + base64_encoded < PEER_LIMIT
 
 
 def test_twenty_violations_are_named_and_all_are_counted() -> None:

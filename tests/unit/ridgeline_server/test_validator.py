@@ -157,6 +157,11 @@ def test_names_of_single_rows_refuse_those_rows() -> None:
     ]
 
 
+def test_a_field_path_quotes_the_name_as_json() -> None:
+    sent = replace(GOOD, strays={("numeric", 'a "b"]\\'): [0]})
+    assert check(sent).violations[0].field == 'numeric["a \\"b\\"]\\\\"]'
+
+
 def test_a_required_feature_sent_as_the_wrong_kind_is_wrong_not_missing() -> None:
     sent = replace(batch(1, {"ram": [8]}), strays={("numeric", "brand"): [0]})
     assert found(check(sent)) == [(0, "brand", Reason.WRONG_KIND)]
