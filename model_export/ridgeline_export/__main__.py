@@ -5,6 +5,7 @@ Progress and errors go to stderr, results to stdout. Exit codes: 0 done, 2 wrong
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,14 +73,22 @@ def inspect(
 @app.command()
 def simulate(
     out: Annotated[Path, typer.Option(help="Directory to write the files to.", show_default=False)],
-    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same bytes.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Same seed, same bytes; the example's own when left out.")
+    ] = None,
+    as_json: Json = False,
 ) -> None:
     """Write the TechMart example: training table, schema, production month and the faults planted in it."""
-    from ridgeline_export.simulate import DEFAULT_SEED, write  # noqa: PLC0415 - as in `train`
+    # As in `train`.
+    from ridgeline_export.simulate import DEFAULT_SEED, write  # noqa: PLC0415
+    from ridgeline_export.simulate.summary_view import show as show_summary  # noqa: PLC0415
 
     with _errors(), _progress() as progress:
-        write(out, DEFAULT_SEED if seed is None else seed, progress)
-    Console().print(f"Written to {escape(str(out))}", soft_wrap=True)
+        summary = write(out, DEFAULT_SEED if seed is None else seed, progress)
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(summary), indent=2, default=str))
+    else:
+        show_summary(summary, Console())
 
 
 def _print(card: Card, as_json: bool) -> None:

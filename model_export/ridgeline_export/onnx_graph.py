@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 from skl2onnx import convert_sklearn, update_registered_converter
-from skl2onnx.algebra.onnx_ops import OnnxIsNaN, OnnxWhere
+from skl2onnx.algebra.onnx_ops import OnnxDiv, OnnxExpand, OnnxIsNaN, OnnxShape, OnnxSub, OnnxWhere
 from skl2onnx.common._apply_operation import apply_cast
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 from skl2onnx.proto import onnx_proto
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from ridgeline.artifact import CATEGORICAL_INPUT, NUMERIC_INPUT, PRICE_OUTPUT
 
@@ -45,14 +45,16 @@ def to_onnx(pipeline: Pipeline, numeric_count: int, categorical_count: int, name
 
 
 def _register_double_converters() -> None:
-    # onnxruntime's Imputer has no double kernel; skl2onnx's one-hot encoding is float and would make the
-    # whole graph float when there is no numeric feature beside it.
+    # onnxruntime's Imputer has no double kernel, and its optimiser looks at single constants through float32:
+    # it fuses a division into MatMul as a float32 factor and drops the subtraction of 1e-60. skl2onnx's
+    # one-hot encoding is float and would make the whole graph float without a numeric feature beside it.
     register = update_registered_converter
-    register(SimpleImputer, "RidgelineImputer", _imputer_shape, _convert_imputer, overwrite=True)
+    register(SimpleImputer, "RidgelineImputer", _same_shape, _convert_imputer, overwrite=True)
+    register(StandardScaler, "RidgelineScaler", _same_shape, _convert_scaler, overwrite=True)
     register(OneHotEncoder, "RidgelineOneHotEncoder", _one_hot_shape, _convert_one_hot, overwrite=True)
 
 
-def _imputer_shape(operator: Any) -> None:
+def _same_shape(operator: Any) -> None:
     operator.outputs[0].type = DoubleTensorType([None, operator.inputs[0].get_second_dimension()])
 
 
@@ -64,6 +66,19 @@ def _convert_imputer(scope: Any, operator: Any, container: Any) -> None:
     missing = OnnxIsNaN(values, op_version=opset)
     filled = OnnxWhere(missing, fill, values, op_version=opset, output_names=operator.outputs[:1])
     filled.add_to(scope, container)
+
+
+def _convert_scaler(scope: Any, operator: Any, container: Any) -> None:
+    """Emit (x - mean) / scale; of one column both are spread over the rows, so that neither is constant."""
+    values, opset = operator.inputs[0], container.target_opset
+    fitted = (operator.raw_operator.mean_, operator.raw_operator.scale_)
+    mean, scale = (part.astype(np.float64).reshape(1, -1) for part in fitted)
+    if mean.size == 1:
+        rows = OnnxShape(values, op_version=opset)
+        mean, scale = (OnnxExpand(part, rows, op_version=opset) for part in (mean, scale))
+    centred = OnnxSub(values, mean, op_version=opset)
+    scaled = OnnxDiv(centred, scale, op_version=opset, output_names=operator.outputs[:1])
+    scaled.add_to(scope, container)
 
 
 def _one_hot_shape(operator: Any) -> None:

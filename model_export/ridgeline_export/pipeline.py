@@ -6,8 +6,8 @@ defaults over named columns and NaN), with two differences that do not change a 
 without any value in training keeps its place, with coefficient 0, and a missing category is "", not NaN.
 
 With many categories scikit-learn's default solver is an iterative one that stops up to cents away from the
-exact answer. So `fit_pipeline` takes care to use it exactly when the notebook would, on the notebook's columns
-in the notebook's order.
+exact answer. So `fit_pipeline` takes care to use it exactly when the notebook would, on the notebook's
+columns in the notebook's order.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def fit_pipeline(
 def _fit_ridge(
     ridge: Ridge, design: Any, target: npt.NDArray[np.float64], filled: npt.NDArray[np.bool_]
 ) -> None:
-    """Fit without the numeric columns that are not `filled`, which the notebook drops; their coefficient is 0."""
+    """Fit without the numeric columns that are not `filled`, as the notebook does: their coefficient is 0."""
     kept = np.concatenate((filled, np.ones(design.shape[1] - filled.size, dtype=np.bool_)))
     if kept.all() or not kept.any():
         ridge.fit(design, target)
@@ -85,7 +85,7 @@ def _fit_ridge(
 
 
 def _filled(numeric: Numeric) -> npt.NDArray[np.bool_]:
-    return ~np.isnan(numeric).all(axis=0)
+    return np.asarray(~np.isnan(numeric).all(axis=0), dtype=np.bool_)
 
 
 def _density(numeric: Numeric, levels: list[npt.NDArray[np.object_]]) -> float:

@@ -93,7 +93,8 @@ def test_predict_finds_all_and_no_more(strict_stub: PricingServiceStub, records:
         named = Counter((i, Finding(v.feature, v.reason)) for v in error.violations)
         assert error.violation_count == len(spoilt.expected)
         if len(spoilt.expected) > NAMED_IN_UNARY:
-            assert named.total() == NAMED_IN_UNARY
+            # At most so many, fewer when the texts are long: a status must fit into the trailers of a call.
+            assert NAMED_IN_UNARY // 2 <= named.total() <= NAMED_IN_UNARY
             named |= Counter((i, finding) for finding in spoilt.expected)
         found += named
     assert found == records.expected

@@ -51,6 +51,7 @@ VALUES = [
     ),
 ]
 NAMES = [
+    pytest.param(record(**{'a"b': 1.0}), 'a"b', "UNKNOWN_FEATURE", 'record.numeric["a\\"b"]', id="quote"),
     pytest.param(record(colour=1.0), "colour", "UNKNOWN_FEATURE", 'record.numeric["colour"]', id="number"),
     pytest.param(
         record(colour="red"), "colour", "UNKNOWN_FEATURE", 'record.categorical["colour"]', id="text"

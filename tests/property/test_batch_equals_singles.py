@@ -94,14 +94,14 @@ def rows(answer: pb.PredictionBatch) -> list[tuple[bytes, int, list[str]]]:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(records=tables(64))
 def test_records_are_answered_bit_for_bit_like_single_calls(wire: Wire, records: list[pb.Record]) -> None:
     answer = wire.predict_batch(batch_request("rows", records)).predictions
     assert rows(answer) == [single(wire, r) for r in records]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(case=column_batches(64))
 def test_columns_are_answered_bit_for_bit_like_single_calls(
     wire: Wire, case: tuple[list[pb.Record], pb.PredictBatchRequest]
@@ -110,7 +110,7 @@ def test_columns_are_answered_bit_for_bit_like_single_calls(
     assert rows(wire.predict_batch(request).predictions) == [single(wire, r) for r in records]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(case=column_batches(32))
 def test_floats_are_answered_bit_for_bit_like_the_doubles_they_widen_to(
     wire: Wire, case: tuple[list[pb.Record], pb.PredictBatchRequest]

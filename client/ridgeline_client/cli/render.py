@@ -11,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ridgeline_client.description import Feature, LinearForm, ModelDescription
-from ridgeline_client.results import Explanation, ModelRef, Prediction
+from ridgeline_client.results import Explanation, ModelRef, Notice, Prediction
 
 TOP_CONTRIBUTIONS = 10
+SHOWN_NOTICES = 8
+"""Of each kind."""
 
 
 def show(*parts: RenderableType) -> None:
@@ -25,11 +27,18 @@ def prediction(answer: Prediction, interval_level: float) -> RenderableType:
     """One price with its interval, notices and, when asked for, its explanation."""
     parts: list[RenderableType] = [_price_facts(answer, interval_level)]
     if answer.notices:
-        rows = ((n.kind.name, n.feature, n.received, n.used, n.message) for n in answer.notices)
-        parts.append(_table("Notices", ("notice", "feature", "received", "used", "message"), rows))
+        parts.append(_table("Notices", ("notice", "what happened"), _notices(answer.notices)))
     if answer.explanation is not None:
         parts.append(_explanation(answer.explanation, answer))
     return Group(*parts)
+
+
+def _notices(notices: Sequence[Notice]) -> Iterable[tuple[str, str]]:
+    for kind in dict.fromkeys(notice.kind for notice in notices):
+        of_kind = [notice for notice in notices if notice.kind is kind]
+        yield from ((kind.name, notice.message) for notice in of_kind[:SHOWN_NOTICES])
+        if len(of_kind) > SHOWN_NOTICES:
+            yield kind.name, f"and {len(of_kind) - SHOWN_NOTICES} more, --json shows all"
 
 
 def _price_facts(answer: Prediction, interval_level: float) -> Table:

@@ -74,7 +74,7 @@ class PricingServiceServicer(object):
     def Predict(self, request, context):
         """Prices one record.
 
-        INVALID_ARGUMENT: the record is refused; every violation is named.
+        INVALID_ARGUMENT: the record is refused; BadRequest names its violations.
         FAILED_PRECONDITION: reason PRICE_REJECTED, the guard's policy gave no price (ErrorInfo.metadata
         "model_price" has what the model said); SCHEMA_MISMATCH or DIGEST_NOT_SERVED, see the request's fields.
         NOT_FOUND: the model, version or label is not served.

@@ -64,8 +64,17 @@ def align(schema: Schema, batch: RecordBatch, ignore_unknown: bool) -> Names:
     if ignore_unknown:
         unknown = [s for s in strays if s.reason is Reason.UNKNOWN_FEATURE]
         strays = [s for s in strays if s.reason is not Reason.UNKNOWN_FEATURE]
-        ignored = [(s.name, s.rows) for s in unknown]
+        ignored = _merged(unknown)
     return Names(numeric, categorical, tuple(_blame(schema, strays)), tuple(ignored))
+
+
+def _merged(strays: list[_Stray]) -> list[tuple[str, Sequence[int] | None]]:
+    """A name that was sent as a number and as a category is one ignored feature."""
+    rows: dict[str, set[int] | None] = {}
+    for stray in strays:
+        so_far = rows.get(stray.name, set())
+        rows[stray.name] = None if so_far is None or stray.rows is None else so_far | set(stray.rows)
+    return [(name, None if sent is None else sorted(sent)) for name, sent in rows.items()]
 
 
 def _reason(schema: Schema, kind: Kind, name: str) -> Reason:
@@ -121,8 +130,5 @@ def _message(schema: Schema, stray: _Stray, suggest: bool) -> str:
         return f"{name!r} is a {expected} feature but was sent as {stray.kind}: send it as {expected}"
     known = [f.name for f in schema.features]
     similar = difflib.get_close_matches(name[:200], known, n=1) if suggest else []
-    hint = f"did you mean {similar[0]!r}? " if similar else ""
-    return (
-        f"{name[:200]!r} is not a feature of this model: {hint}"
-        "DescribeModel lists them; UNKNOWN_FEATURES_IGNORE_AND_REPORT lets new ones pass"
-    )
+    hint = f"did you mean {similar[0]!r}?" if similar else "DescribeModel lists them"
+    return f"{name[:200]!r} is not a feature of this model: {hint}"

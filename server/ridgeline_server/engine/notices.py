@@ -83,9 +83,7 @@ def _cell_notice(version: Version, answer: PredictionBatch, row: int, kind: Noti
 def _imputed(version: Version, feature: Feature, at: int) -> Notice:
     if feature.kind == "numeric":
         fill = version.linear.numeric[at].fill
-        message = (
-            f"{feature.name!r} is missing: {fill:g} {feature.unit}".rstrip() + " is used, as in training"
-        )
+        message = f"{feature.name!r} is missing: the model's fill {fill:g} is used"
         return Notice(NoticeKind.IMPUTED, message, feature.name, used=repr(fill))
     message = f"{feature.name!r} is missing: it is priced as missing was in training"
     return Notice(NoticeKind.IMPUTED, message, feature.name)

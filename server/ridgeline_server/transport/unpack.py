@@ -13,6 +13,8 @@ from ridgeline_server.domain import CategoricalColumn, Floats, Kind, PredictOpti
 from ridgeline_server.errors import InvalidInput, RowLimitExceeded, Violation
 from ridgeline_server.rollout.catalog import Pin
 
+Strays = dict[tuple[Kind, str], list[int]]
+
 _STRAY_NAMES = 1_000  # more distinct unknown names than this are an attack or a wrong table
 
 
@@ -45,9 +47,9 @@ def records(
     Raises:
         InvalidInput: more than 1,000 distinct stray names.
     """
-    strays: dict[tuple[Kind, str], list[int]] = {}
     numbers = [dict(r.numeric) for r in rows]
     texts = [dict(r.categorical) for r in rows]
+    strays: Strays = {}
     _collect_strays(strays, "numeric", numbers, numeric)
     _collect_strays(strays, "categorical", texts, categorical)
     matrix = np.array([[m.get(name, math.nan) for name in numeric] for m in numbers], dtype=np.float64)
@@ -56,17 +58,15 @@ def records(
 
 
 def _collect_strays(
-    strays: dict[tuple[Kind, str], list[int]],
-    kind: Kind,
-    maps: Sequence[Mapping[str, object]],
-    known: Mapping[str, int],
+    strays: Strays, kind: Kind, maps: Sequence[Mapping[str, object]], known: Mapping[str, int]
 ) -> None:
     for row, sent in enumerate(maps):
         for name in sent.keys() - known.keys():
             strays.setdefault((kind, name), []).append(row)
         if len(strays) > _STRAY_NAMES:
-            text = f"more than {_STRAY_NAMES} names are no features of this model: is this the right table?"
-            raise InvalidInput([Violation(Reason.UNKNOWN_FEATURE, text)])
+            count = sum(len(m.keys() - known.keys()) for m in maps)
+            text = f"{count} names are no {kind} features of this model: is this the right table?"
+            raise InvalidInput([Violation(Reason.UNKNOWN_FEATURE, text, kind)], count=count)
 
 
 def _column(name: str, values: Sequence[str]) -> CategoricalColumn:

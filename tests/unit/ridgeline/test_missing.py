@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ridgeline import missing
@@ -73,12 +73,14 @@ def test_categories_of_many() -> None:
     assert found.tolist() == ["a", "", "7", ""]
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=-(2**53), max_value=2**53))
 def test_whole_numbers_agree_with_what_pandas_writes(value: int) -> None:
     written = pd.DataFrame({"c": [float(value)]}).to_csv(index=False).splitlines()[1]
     assert missing.category(written) == missing.category(value) == missing.category(float(value))
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.integers(), st.floats(), st.booleans(), st.none()))
 def test_a_category_is_a_fixed_point(value: object) -> None:
     once = missing.category(value)

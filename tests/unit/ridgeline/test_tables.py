@@ -177,7 +177,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CELLS, min_size=1, max_size=6))
 def test_columns_follow_the_rule_for_single_values(tmp_path: Path, cells: list[str]) -> None:
     raw = pa.table({"cell": pa.array(cells, pa.string())})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import math
@@ -7,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_client import answers, errors
-from ridgeline_client.cli import failures, output, record
-from ridgeline_client.results import Contribution, Explanation, NoticeKind
+from ridgeline_client.cli import failures, output, record, render
+from ridgeline_client.results import Contribution, Explanation, Notice, NoticeKind
 from support.stub_server import description
 
 NO_INPUT = io.StringIO()
@@ -114,3 +117,18 @@ def test_an_error_for_machines_is_one_json_object(capsys: pytest.CaptureFixture[
 def test_an_error_for_people_keeps_its_brackets(capsys: pytest.CaptureFixture[str]) -> None:
     failures.report(errors.InvalidInput('record.numeric["[red]ram"] is wrong'), as_json=False)
     assert 'record.numeric["[red]ram"] is wrong' in capsys.readouterr().err
+
+
+def test_a_person_is_not_flooded_with_notices_of_one_kind() -> None:
+    kinds = [NoticeKind.FALLBACK] + [NoticeKind.IMPUTED] * 30
+    answer = answers.prediction(pb.PredictResponse(prediction=pb.Prediction(price=1.0, lower=1.0)))
+    answer = dataclasses.replace(
+        answer, notices=tuple(Notice(k, f"f{i}", "", "", f"text {i};") for i, k in enumerate(kinds))
+    )
+    with (console := Console(width=100)).capture() as captured:
+        console.print(render.prediction(answer, 0.9))
+    shown = captured.get()
+    assert "text 0;" in shown
+    assert "text 8;" in shown
+    assert "text 9;" not in shown
+    assert "and 22 more, --json shows all" in shown

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from ridgeline.artifact import digest
 from ridgeline_export.__main__ import app
 from ridgeline_export.progress import Progress
-from ridgeline_export.simulate import DEFAULT_SEED
+from ridgeline_export.simulate import DEFAULT_SEED, Costs, Summary
 from support.tables import SCHEMA, export_small, small_frame, write_csv, write_schema
 
 RUNNER = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
@@ -106,18 +106,35 @@ def test_inspect_says_what_is_wrong(version: Path, tmp_path: Path) -> None:
     assert "model.onnx is not the file the manifest was made for" in result.stderr
 
 
-def test_simulate_writes_the_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_simulate_writes_the_example_and_says_what_each_fault_costs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[tuple[Path, int]] = []
+    costs = Costs(row_count=500, no_fault=8.1, alone={"mean_shift": 9.43}, all_faults=14.8)
 
-    def write(out: Path, seed: int, progress: Progress) -> None:
+    def write(out: Path, seed: int, progress: Progress) -> Summary:
         progress("drawing", 1, 2)
         asked.append((out, seed))
+        return Summary(
+            training_path=out / "training.csv",
+            production_path=out / "production_simulation.csv",
+            faults_path=out / "planted_faults.json",
+            schema_path=out / "schema.toml",
+            training_rows=9,
+            holdout_rows=4,
+            production_rows=500,
+            holdout_rmse=8.2,
+            costs=(costs, costs),
+        )
 
     monkeypatch.setattr("ridgeline_export.simulate.write", write)
     result = RUNNER.invoke(app, ["simulate", "--out", str(tmp_path), "--seed", "3"])
     assert (result.exit_code, asked) == (0, [(tmp_path, 3)])
-    assert RUNNER.invoke(app, ["simulate", "--out", str(tmp_path)]).exit_code == 0
+    assert "mean_shift alone" in result.stdout
+    assert "9.43" in result.stdout
+    result = RUNNER.invoke(app, ["simulate", "--out", str(tmp_path), "--json"])
     assert asked[1] == (tmp_path, DEFAULT_SEED)
+    assert json.loads(result.stdout)["costs"][0]["alone"] == {"mean_shift": 9.43}
 
 
 @pytest.mark.parametrize("arguments", [["train"], ["inspect"], ["nonsense"]])

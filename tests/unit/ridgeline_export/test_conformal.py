@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapie.regression import SplitConformalRegressor
 from sklearn.linear_model import Ridge
@@ -34,6 +34,7 @@ def test_fewest_rows(level: float, fewest: int) -> None:
     assert fewest_calibration_rows(level) == fewest
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 0.995), st.integers(1, 3000))
 def test_enough_rows_are_exactly_those_with_an_order_statistic(level: float, rows: int) -> None:
     assert (order_statistic(rows, level) <= rows) == (rows >= fewest_calibration_rows(level))

@@ -174,6 +174,12 @@ def test_unknown_names_can_be_ignored_and_reported_but_wrong_kinds_cannot() -> N
     assert found(checked) == [(0, "brand", Reason.WRONG_KIND)]
 
 
+def test_a_name_ignored_as_number_and_as_category_is_one_feature() -> None:
+    strays: Strays = {("numeric", "colour"): [1], ("categorical", "colour"): [0, 1]}
+    checked = check(replace(GOOD, strays=strays), PredictOptions(ignore_unknown_features=True))
+    assert checked.ignored == (("colour", [0, 1]),)
+
+
 def test_a_refused_row_carries_no_other_notice() -> None:
     checked = check(batch(1, {"ram": [math.inf], "screen": [99]}, brand=["who"], category=[""]))
     assert not any(cells.any() for _, cells in checked.cells.items())
