@@ -46,6 +46,15 @@ def test_all_violations_are_counted_and_twenty_are_named(wire: Wire, door: str) 
     assert refusal.violation_count == 25
 
 
+@pytest.mark.parametrize("door", ["predict", "rows"])
+def test_a_wrong_table_is_told_in_one_sentence_that_counts_all_its_names(wire: Wire, door: str) -> None:
+    refusal = refused(lambda: wire.ask(door, record(**{f"new_{i}": 1.0 for i in range(1_200)})))
+    assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert refusal.violation_count == 1_200
+    (violation,) = refusal.violations
+    assert "1200 names are no numeric features" in violation.description
+
+
 @pytest.mark.parametrize("alphabet", ALPHABETS)
 @pytest.mark.parametrize("door", ["predict", "columns"])
 def test_hundreds_of_violations_with_long_names_fit_into_the_trailers(
