@@ -13,6 +13,7 @@ reject, a model price that is not a number: it has no nearer end.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -46,6 +47,12 @@ class GuardRule:
     categorical: tuple[str, ...]
     feature_count: int
 
+    @property
+    def most_missing(self) -> int:
+        """How many features of a row may be missing before it gets the safe default."""
+        # A share such as 0.29 of 100 is 28.999999999999996 in floats and means 29.
+        return math.floor(self.guard.max_missing_share * self.feature_count + 1e-9)
+
 
 def apply(
     rule: GuardRule,
@@ -66,7 +73,7 @@ def apply(
     """
     low, high = rule.price_range.min, rule.price_range.max
     sane = (model_price >= low) & (model_price <= high)
-    sparse = missing_count > rule.guard.max_missing_share * rule.feature_count
+    sparse = missing_count > rule.most_missing
     actions = np.zeros(len(model_price), dtype=np.int8)
     if sane.all() and not sparse.any():
         return model_price, actions

@@ -9,7 +9,7 @@ ERROR_DOMAIN = "ridgeline"
 
 
 class Reason(StrEnum):
-    """One word per cause; the text after each is what the caller should do."""
+    """One word per cause, the same on the wire, in code and in metrics."""
 
     # Violations: one feature, one row or one field of the request is wrong.
     UNKNOWN_FEATURE = "UNKNOWN_FEATURE"
@@ -32,6 +32,7 @@ class Reason(StrEnum):
     UNKNOWN_MODEL = "UNKNOWN_MODEL"
     UNKNOWN_VERSION = "UNKNOWN_VERSION"
     UNKNOWN_LABEL = "UNKNOWN_LABEL"
+    UNKNOWN_SERVICE = "UNKNOWN_SERVICE"
     DIGEST_NOT_SERVED = "DIGEST_NOT_SERVED"
     SCHEMA_MISMATCH = "SCHEMA_MISMATCH"
     PRICE_REJECTED = "PRICE_REJECTED"

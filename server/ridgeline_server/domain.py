@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from ridgeline.artifact import Kind as Kind
 from ridgeline_server.errors import Violation
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int32]
 Strings = npt.NDArray[np.object_]
-Kind = Literal["numeric", "categorical"]
 
 
 class NoticeKind(IntEnum):

@@ -65,7 +65,8 @@ class InvalidInput(PricingError):
     ) -> None:
         self.violations = tuple(violations)
         self.count = len(self.violations) if count is None else count
-        more = f" (and {self.count - 1} more)" if self.count > 1 else ""
+        told = len(self.violations)
+        more = f" (and {self.count - 1} more)" if told > 1 else ""
         super().__init__(reason, self.violations[0].message + more, {"violation_count": str(self.count)})
 
     def below(self, prefix: str) -> Self:
@@ -106,7 +107,6 @@ class PriceRejected(PricingError):
 
     def __init__(self, model_price: float, message: str) -> None:
         super().__init__(Reason.PRICE_REJECTED, message, {"model_price": repr(model_price)})
-        self.model_price = model_price
 
 
 class Overloaded(PricingError):

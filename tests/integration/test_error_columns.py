@@ -48,8 +48,8 @@ BATCHES = [
     (batch(categorical=texts("brand", "colour")), [("categorical[1].name", "UNKNOWN_FEATURE")]),
     (batch(categorical=texts("ram")), [("categorical[0].name", "WRONG_KIND")]),
     (batch(categorical=texts("brand", "brand")), [("categorical[1].name", "DUPLICATE_FEATURE")]),
-    (batch(numeric=numbers("ram", "weight", count=3)), [("numeric.values", "WRONG_LENGTH")]),
-    (batch(numeric=pb.NumericColumns(names=["ram"])), [("numeric.values", "WRONG_LENGTH")]),
+    (batch(numeric=numbers("ram", "weight", count=3)), [("numeric.double_values.values", "WRONG_LENGTH")]),
+    (batch(numeric=pb.NumericColumns(names=["ram"])), [("numeric.double_values.values", "WRONG_LENGTH")]),
     (
         batch(
             numeric=numbers("ram", count=1),
@@ -58,7 +58,7 @@ BATCHES = [
             event_times_us=[1, 2, 3],
         ),
         [
-            ("numeric.values", "WRONG_LENGTH"),
+            ("numeric.double_values.values", "WRONG_LENGTH"),
             ("categorical[0].codes", "WRONG_LENGTH"),
             ("record_ids", "WRONG_LENGTH"),
             ("event_times_us", "WRONG_LENGTH"),

@@ -52,7 +52,7 @@ def test_a_wrong_table_is_told_in_one_sentence_that_counts_all_its_names(wire: W
     assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
     assert refusal.violation_count == 1_200
     (violation,) = refusal.violations
-    assert "1200 names are no numeric features" in violation.description
+    assert "at least 1200 names are no features of this model" in violation.description
 
 
 @pytest.mark.parametrize("alphabet", ALPHABETS)

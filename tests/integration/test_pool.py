@@ -24,7 +24,7 @@ THREADS = 3
 
 
 def pool_of(app: App) -> ParkingPool:
-    return app._listener.pool
+    return app._listener._pool
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from ridgeline.artifact import Feature
 from ridgeline_server.domain import Notice, NoticeKind, PredictionBatch
 from ridgeline_server.engine.artifact import Version
 
+_LONGEST_TEXT = 200  # of a caller's text that is told back
+
 _ROW_KINDS = (
     NoticeKind.CLAMPED_LOW,
     NoticeKind.CLAMPED_HIGH,
@@ -35,13 +37,12 @@ def row_notices(version: Version, answer: PredictionBatch, row: int = 0) -> list
 
 def _guard_notices(version: Version, answer: PredictionBatch, row: int) -> list[Notice]:
     model_price, price = float(answer.model_price[row]), float(answer.price[row])
-    sane, currency = version.manifest.price_range, version.manifest.currency
-    place = f"the model price {model_price:.2f} {currency} is outside {sane.min:g} to {sane.max:g}"
+    cause = _cause(version, answer, row)
     text = {
-        NoticeKind.CLAMPED_LOW: f"{place}: the lower end is used",
-        NoticeKind.CLAMPED_HIGH: f"{place}: the upper end is used",
-        NoticeKind.FALLBACK: f"{fallback_cause(version, answer, row)}: a safe default is used",
-        NoticeKind.REJECTED: f"{place}: there is no price, by policy",
+        NoticeKind.CLAMPED_LOW: f"{cause}: the lower end is used",
+        NoticeKind.CLAMPED_HIGH: f"{cause}: the upper end is used",
+        NoticeKind.FALLBACK: f"{cause}: a safe default is used",
+        NoticeKind.REJECTED: f"{cause}: there is no price, by policy",
     }
     received, used = repr(model_price), repr(price)
     return [
@@ -51,16 +52,15 @@ def _guard_notices(version: Version, answer: PredictionBatch, row: int) -> list[
     ]
 
 
-def fallback_cause(version: Version, answer: PredictionBatch, row: int) -> str:
-    """Why a row got the safe default."""
+def _cause(version: Version, answer: PredictionBatch, row: int) -> str:
     missing = int(np.count_nonzero(answer.checked.cells.imputed[row]))
-    total = len(version.manifest.features)
-    if missing > version.manifest.guard.max_missing_share * total:
-        return f"{missing} of {total} features are missing"
+    if missing > version.guard.most_missing:
+        return f"{missing} of {version.guard.feature_count} features are missing"
     model_price = float(answer.model_price[row])
     if math.isnan(model_price):
         return "the model price is not a number"
-    return f"the model price {model_price:.2f} {version.manifest.currency} is out of range"
+    sane, currency = version.manifest.price_range, version.manifest.currency
+    return f"the model price {model_price!r} {currency} is outside {sane.min:.15g} to {sane.max:.15g}"
 
 
 def _cell_notice(version: Version, answer: PredictionBatch, row: int, kind: NoticeKind, at: int) -> Notice:
@@ -69,15 +69,18 @@ def _cell_notice(version: Version, answer: PredictionBatch, row: int, kind: Noti
     if kind is NoticeKind.IMPUTED:
         return _imputed(version, feature, at)
     if kind is NoticeKind.UNKNOWN_CATEGORY:
-        value = str(answer.checked.categorical[row, at - width])
-        message = f"{feature.name!r} is {value!r}, never seen in training: it adds nothing to the price"
+        value = str(answer.checked.categorical[row, at - width])[:_LONGEST_TEXT]
+        message = (
+            f"{feature.name!r} is {value!r}, never seen in training: no category's effect is in the price"
+        )
         return Notice(kind, message, feature.name, received=value)
     number = float(answer.checked.numeric[row, at])
     if feature.training_min is None:
         seen = "training saw no value of it"
     else:
-        seen = f"training saw {feature.training_min:g} to {feature.training_max:g} {feature.unit}".rstrip()
-    return Notice(kind, f"{feature.name!r} is {number:g}: {seen}", feature.name, received=repr(number))
+        span = f"{feature.training_min:.15g} to {feature.training_max:.15g}"
+        seen = f"training saw {span} {feature.unit}".rstrip()
+    return Notice(kind, f"{feature.name!r} is {number:.15g}: {seen}", feature.name, received=repr(number))
 
 
 def _imputed(version: Version, feature: Feature, at: int) -> Notice:

@@ -36,8 +36,11 @@ def predict(version: Version, batch: RecordBatch, options: PredictOptions) -> Pr
         InvalidInput: something is wrong that no row can be blamed for.
     """
     checked = version.validator.check(batch, options)
-    categorical = _model_text(checked, version.schema.unseen)
-    model_price = version.model.run(checked.numeric, categorical)
+    if checked.refused.all():
+        model_price = np.full(batch.row_count, np.nan)
+    else:
+        categorical = _model_text(checked, version.schema.unseen)
+        model_price = version.model.run(checked.numeric, categorical)
     if checked.refused.any():
         model_price = np.where(checked.refused, np.nan, model_price)
     missing_count = np.count_nonzero(checked.cells.imputed, axis=1)

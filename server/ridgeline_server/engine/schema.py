@@ -25,9 +25,8 @@ class Bounds:
     training_max: Floats
 
     def single_precision(self) -> Bounds:
-        """The bounds a caller who sends float32 can hit exactly."""
-        with np.errstate(over="ignore"):  # a bound beyond float32 cannot be passed by a float32
-            return Bounds(*(b.astype(np.float32).astype(np.float64) for b in self.arrays()))
+        """The bounds a caller who sends float32 can hit exactly; an infinite float32 is beyond them."""
+        return Bounds(*(_rounded_to_float32(bound) for bound in self.arrays()))
 
     def arrays(self) -> tuple[Floats, Floats, Floats, Floats]:
         """The four arrays in the order of the attributes."""
@@ -91,6 +90,12 @@ class Schema:
             missing_numbers=np.array(sorted(missing_numbers(manifest.missing_tokens)), dtype=np.float64),
             fingerprint=manifest.schema_fingerprint,
         )
+
+
+def _rounded_to_float32(bound: Floats) -> Floats:
+    largest = float(np.finfo(np.float32).max)
+    finite = np.where(np.isfinite(bound), np.clip(bound, -largest, largest), bound)
+    return finite.astype(np.float32).astype(np.float64)
 
 
 def _text_outside(texts: frozenset[str]) -> str:

@@ -6,12 +6,15 @@ any other refuses the request. What is valid but noteworthy (missing, unseen, ou
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from ridgeline import missing
 from ridgeline.reasons import Reason
 from ridgeline_server.domain import (
     Bools,
+    CategoricalColumn,
     CellNotices,
     CheckedBatch,
     Floats,
@@ -26,6 +29,7 @@ from ridgeline_server.engine.schema import Bounds, Schema
 from ridgeline_server.errors import PreconditionFailed
 
 _EMPTY = "every feature is missing: send at least one feature of the model (DescribeModel lists them)"
+_SHORT_DICTIONARY = 1_000
 _WRONG = "\0"  # stands in for a category whose code is wrong: its row is refused, it is not missing
 
 
@@ -120,12 +124,24 @@ def _categorical_columns(
         if beyond.any():
             faults.append(_code_fault(column.name, codes, len(column.dictionary), beyond))
             codes = np.where(beyond, 0, codes)
-        entries = ["", *(missing.category(e, schema.missing_tokens) for e in column.dictionary)]
+        entries = _entries(column, codes, schema.missing_tokens)
         known = schema.known[target]
         values[:, target] = np.array(entries, dtype=object)[codes]
+        unknown[:, target] = np.array([e != "" and e not in known for e in entries])[codes]
         values[beyond, target] = _WRONG
         unknown[:, target] = np.array([e != "" and e not in known for e in entries])[codes]
     return values, unknown, faults
+
+
+def _entries(column: CategoricalColumn, codes: Ints, tokens: Collection[str]) -> list[str]:
+    """The dictionary by the missing rule, with the missing category at 0; of a long one only what is used."""
+    dictionary = column.dictionary
+    if len(dictionary) <= _SHORT_DICTIONARY:
+        return ["", *(missing.category(entry, tokens) for entry in dictionary)]
+    entries = [""] * (len(dictionary) + 1)
+    for code in np.unique(codes[codes > 0]).tolist():
+        entries[code] = missing.category(dictionary[code - 1], tokens)
+    return entries
 
 
 def _code_fault(name: str, codes: Ints, size: int, beyond: Bools) -> Fault:
@@ -152,8 +168,8 @@ def _range_faults(schema: Schema, numeric: Floats, outside: Bools, bounds: Bound
 def _cell_fault(schema: Schema, reason: Reason, rows: Places, columns: Places, values: Floats) -> Fault:
     def message(at: int) -> str:
         feature = schema.features[columns[at]]
-        low = "-inf" if feature.valid_min is None else f"{feature.valid_min:g}"
-        high = "inf" if feature.valid_max is None else f"{feature.valid_max:g}"
+        low = "-inf" if feature.valid_min is None else f"{feature.valid_min:.15g}"
+        high = "inf" if feature.valid_max is None else f"{feature.valid_max:.15g}"
         unit = f" {feature.unit}" if feature.unit else ""
         expected = f"expected a finite number from {low} to {high}{unit}, or NaN for missing"
         return f"{feature.name!r} is {float(values[at])!r}: {expected}"

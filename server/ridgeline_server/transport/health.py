@@ -2,40 +2,74 @@
 
 from __future__ import annotations
 
-from concurrent import futures
+from collections.abc import Mapping
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2
 
+from ridgeline.reasons import Reason
+from ridgeline_server.errors import NotServed
+from ridgeline_server.transport.pool import ParkingPool, PoolLimits
+from ridgeline_server.transport.rpc import Handler, UnaryMethod, on_pool, unary
 from ridgeline_server.transport.servicer import SERVICE
 
 _SERVICES = ("", SERVICE)
+_STATUS = health_pb2.HealthCheckResponse
 
 
-class Health(health.HealthServicer):
+class Health:
     """NOT_SERVING until told otherwise, and for good once draining."""
 
     def __init__(self) -> None:
-        pool = futures.ThreadPoolExecutor(1, thread_name_prefix="health")
-        super().__init__(experimental_non_blocking=True, experimental_thread_pool=pool)
-        # The constructor gives the pool to Watch only.
-        type(self).Check.experimental_thread_pool = pool  # type: ignore[attr-defined]  # grpcio's own hook
-        self._publish(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._checks = ParkingPool(PoolLimits(active=1, threads=16, park_s=1.0))
+        self._watches = ParkingPool(PoolLimits(active=8))
+        self._servicer = health.HealthServicer()
+        self._status = _STATUS.NOT_SERVING
+        self._publish(_STATUS.NOT_SERVING)
 
-    def Check(  # noqa: N802  # the method's name on the wire
-        self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
-    ) -> health_pb2.HealthCheckResponse:
-        """Answer one probe."""
-        return super().Check(request, context)
+    def handlers(self) -> Mapping[str, Handler]:
+        """The service's methods by full name."""
+        check = UnaryMethod(health_pb2.HealthCheckRequest, self._check)
+        return {
+            f"/{health.SERVICE_NAME}/Check": unary(check, self._checks),
+            f"/{health.SERVICE_NAME}/Watch": self._watch(),
+        }
 
     def serving(self) -> None:
         """Publish SERVING."""
-        self._publish(health_pb2.HealthCheckResponse.SERVING)
+        self._publish(_STATUS.SERVING)
 
     def draining(self) -> None:
         """Publish NOT_SERVING, for good."""
-        self.enter_graceful_shutdown()
+        self._status = _STATUS.NOT_SERVING
+        self._servicer.enter_graceful_shutdown()
 
-    def _publish(self, status: int) -> None:
+    def close(self) -> None:
+        """Let the threads leave."""
+        self._checks.shutdown()
+        self._watches.shutdown()
+
+    def _publish(self, status: Any) -> None:
+        self._status = status
         for service in _SERVICES:
-            self.set(service, status)
+            self._servicer.set(service, status)
+
+    def _check(self, request: health_pb2.HealthCheckRequest) -> health_pb2.HealthCheckResponse:
+        if request.service not in _SERVICES:
+            served = ", ".join(map(repr, _SERVICES))
+            text = f"there is no service {request.service[:200]!r}: expected one of {served}"
+            raise NotServed(Reason.UNKNOWN_SERVICE, text)
+        return _STATUS(status=self._status)
+
+    def _watch(self) -> Handler:
+        def watch(*arguments: Any, **keywords: Any) -> Any:
+            return self._servicer.Watch(*arguments, **keywords)
+
+        # Once it has its message a Watch holds no thread: grpcio's own hook.
+        watch.experimental_non_blocking = True  # type: ignore[attr-defined]
+        return grpc.unary_stream_rpc_method_handler(
+            on_pool(watch, self._watches),
+            request_deserializer=health_pb2.HealthCheckRequest.FromString,
+            response_serializer=_STATUS.SerializeToString,
+        )

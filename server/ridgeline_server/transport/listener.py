@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent import futures
-from typing import cast
+from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from ridgeline_server.config import Settings
 from ridgeline_server.errors import Overloaded, PricingError
 from ridgeline_server.transport.health import Health
 from ridgeline_server.transport.pool import ParkingPool, PoolLimits
-from ridgeline_server.transport.rpc import Admit, ServiceHandler
+from ridgeline_server.transport.rpc import Admit, ServiceHandler, on_pool, unary
 from ridgeline_server.transport.servicer import SERVICE, PricingServicer
 
 _PUSHBACK_MS = 100
@@ -30,37 +29,48 @@ class Listener:
             OSError: the address cannot be bound.
         """
         limits = PoolLimits(settings.active_threads, settings.max_threads, settings.message_timeout_s)
-        self.pool = ParkingPool(limits)
+        self._pool = ParkingPool(limits)
         self.health = Health()
         self._max_waiting = settings.max_waiting_calls
         self._refusal = refusal
-        self._server = grpc.server(cast("futures.ThreadPoolExecutor", self.pool), options=_options(settings))
-        handler = ServiceHandler(servicer.methods(), self.pool, self._admit)
-        self._server.add_generic_rpc_handlers((handler,))
-        health_pb2_grpc.add_HealthServicer_to_server(self.health, self._server)
+        handlers = {name: unary(method, self._pool) for name, method in servicer.methods().items()}
+        self._service = ServiceHandler(handlers, self._admit)
+        self._probes = ServiceHandler(self.health.handlers(), lambda: None)
+        self._server = grpc.server(self._pool, options=_options(settings))
+        self._server.add_generic_rpc_handlers((self._service, self._probes))
         if settings.reflection:
             _add_reflection(self._server)
-        self.address = _bind(self._server, settings.address)
+        try:
+            self.address = _bind(self._server, settings.address)
+        except OSError:
+            self._release()
+            raise
 
     def start(self) -> None:
         """Answer calls."""
         self._server.start()
 
     def stop(self, grace: float) -> None:
-        """Refuse new calls, give those that run `grace` seconds, close every connection."""
-        self.pool.hurry()
-        self.pool.wait_idle(grace)
+        """Give running calls `grace` seconds, then close every connection. New ones must be refused by now."""
+        self._pool.hurry()
+        self._pool.wait_idle(grace)
         # What is left now are Watches and idle streams: they must not stretch the stop.
         self._server.stop(_FLUSH_S).wait()
-        self.pool.shutdown()
+        self._release()
+
+    def _release(self) -> None:
+        self._pool.shutdown()
+        self._service.close()
+        self._probes.close()
+        self.health.close()
 
     def _admit(self) -> PricingError | None:
-        if self.pool.backlog >= self._max_waiting:
+        if self._pool.backlog >= self._max_waiting:
             return Overloaded(_PUSHBACK_MS)
         return self._refusal()
 
 
-_FLUSH_S = 0.5  # for answers that are computed but not yet written
+_FLUSH_S = 1.0  # for answers that are computed but not yet written
 
 
 def _bind(server: grpc.Server, address: str) -> str:
@@ -72,8 +82,20 @@ def _bind(server: grpc.Server, address: str) -> str:
 
 
 def _add_reflection(server: grpc.Server) -> None:
-    health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-    reflection.enable_server_reflection((SERVICE, health, reflection.SERVICE_NAME), server)
+    # On threads of its own: grpcio's reflection holds one for as long as its caller likes.
+    pool = ParkingPool(PoolLimits(active=4))
+    servicer = reflection.ReflectionServicer((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME))
+
+    def reflect(*arguments: Any) -> Any:
+        return servicer.ServerReflectionInfo(*arguments)
+
+    handler = grpc.stream_stream_rpc_method_handler(
+        on_pool(reflect, pool),
+        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    methods = {f"/{reflection.SERVICE_NAME}/ServerReflectionInfo": handler}
+    server.add_generic_rpc_handlers((ServiceHandler(methods, lambda: None),))
 
 
 def _options(settings: Settings) -> Sequence[tuple[str, int]]:

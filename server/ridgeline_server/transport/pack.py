@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import cast
 
+from google.rpc import code_pb2
+
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.domain import Explanation, NoticeKind, PredictionBatch
 from ridgeline_server.engine.artifact import Version
 from ridgeline_server.engine.notices import notice_bitmaps, notice_counts, row_notices
 
 _KINDS = {kind: cast("pb.NoticeKind", kind.value) for kind in NoticeKind}
-_INVALID_ARGUMENT = 3  # google.rpc.Code of every row error
 
 
 def model_ref(version: Version) -> pb.ModelRef:
@@ -65,7 +66,7 @@ def prediction_batch(version: Version, answer: PredictionBatch, bitmaps: bool) -
             pb.RowError(
                 row=v.row or 0,
                 feature=v.feature[:200],
-                code=_INVALID_ARGUMENT,
+                code=code_pb2.INVALID_ARGUMENT,
                 reason=v.reason.value,
                 message=v.message,
             )

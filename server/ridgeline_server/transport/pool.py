@@ -2,8 +2,9 @@
 
 A Python server is fastest with about two active threads, but grpcio gives a call its thread before the
 caller has sent its message, and waits without a limit. So a call that waits for its message is parked: while
-other calls queue and every active thread is parked, a spare thread takes over, and a call parked longer than
-the limit is cancelled. `submit` never raises: an exception there would kill grpcio's serving thread.
+other calls queue behind parked ones, spare threads take over, and a call parked longer than the limit is
+cancelled. When half of all threads are parked the limit becomes short: callers who send headers and nothing
+else cannot use up the rest. `submit` never raises: an exception there would kill grpcio's serving thread.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _T = TypeVar("_T")
 
 _TICK_S = 0.01  # how long calls queue behind parked ones before a spare thread comes
 _WATCH_S = 0.5  # how often parked calls are looked at when nothing queues
-_HURRIED_PARK_S = 0.25  # while draining: enough for a message that is already under way
+_SHORT_PARK_S = 0.25  # for a message that is under way, while draining or when threads run out
+_SPARES = 8  # spare threads started in one tick
 _SPARE_IDLE_S = 0.2  # how long a spare thread waits for more work before it leaves
 
 
@@ -51,20 +53,20 @@ class _Parked:
     cancelled: bool = False
 
 
-class ParkingPool:
-    """The pool of one server, as far as grpcio uses an executor.
+class ParkingPool(futures.ThreadPoolExecutor):
+    """The pool of one server. grpcio takes nothing but a ThreadPoolExecutor; nothing of that one is used.
 
     Threads are daemons: a stuck one never keeps the process from leaving.
     """
 
     def __init__(self, limits: PoolLimits) -> None:
+        super().__init__(max_workers=1)  # it starts threads in its own `submit` only
         self._limits = limits
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._lock = threading.Condition()
         self._parked: dict[int, _Parked] = {}
         self._pending = 0
-        self._threads = 0
-        self._park_s = limits.park_s
+        self._alive = 0
         self._hurried = False
         self._closed = False
         self._queued = threading.Event()
@@ -106,38 +108,39 @@ class ParkingPool:
 
     def hurry(self) -> None:
         """From now on a call that waits for its caller is cancelled almost at once."""
-        self._park_s = min(self._park_s, _HURRIED_PARK_S)
         self._hurried = True
         self._queued.set()
 
-    def shutdown(self) -> None:
-        """Take no more calls and let the threads leave once the queue is empty."""
+    def shutdown(self, wait: bool = False, *, cancel_futures: bool = False) -> None:  # noqa: ARG002  # inherited
+        """Take no more calls and let the threads leave once the queue is empty; never waits."""
         with self._lock:
             self._closed = True
-            threads = self._threads
+            threads = self._alive
         for _ in range(threads):
             self._tasks.put(None)
         self._queued.set()
 
     def _start_thread(self, *, spare: bool) -> None:
         with self._lock:
-            if self._threads >= self._limits.threads:
+            if self._alive >= self._limits.threads:
                 return
-            self._threads += 1
+            self._alive += 1
         try:
             threading.Thread(target=self._work, args=(spare,), name="pool", daemon=True).start()
         except RuntimeError:
             with self._lock:
-                self._threads -= 1
+                self._alive -= 1
             _log.exception("cannot start a thread; %d calls are waiting", self.backlog)
 
     def _work(self, spare: bool) -> None:
         try:
             while (task := self._next_task(spare)) is not None:
                 self._run(task)
+                if spare and self._alive - len(self._parked) > self._limits.active:
+                    return
         finally:
             with self._lock:
-                self._threads -= 1
+                self._alive -= 1
 
     def _next_task(self, spare: bool) -> _Task | None:
         try:
@@ -168,20 +171,20 @@ class ParkingPool:
 
     def _relieve(self) -> None:
         self._cancel_overdue()
-        held = self._held_since(time.monotonic() - _TICK_S)
-        if self.backlog and self._threads - held < self._limits.active:
-            self._start_thread(spare=True)
+        held = self._parked_for(_TICK_S)
+        if self._alive - held < self._limits.active:
+            for _ in range(min(self.backlog, _SPARES)):
+                self._start_thread(spare=True)
 
-    def _held_since(self, before: float) -> int:
+    def _parked_for(self, seconds: float) -> int:
+        before = time.monotonic() - seconds
         return sum(p.since <= before for p in list(self._parked.values()))
 
     def _cancel_overdue(self) -> None:
-        overdue = time.monotonic() - self._park_s
+        short = self._hurried or 2 * len(self._parked) > self._limits.threads
+        limit = min(self._limits.park_s, _SHORT_PARK_S) if short else self._limits.park_s
+        overdue = time.monotonic() - limit
         for parked in list(self._parked.values()):
-            if parked.since <= overdue:
-                self._cancel(parked)
-
-    def _cancel(self, parked: _Parked) -> None:
-        if not parked.cancelled:
-            parked.cancelled = True
-            parked.cancel()
+            if parked.since <= overdue and not parked.cancelled:
+                parked.cancelled = True
+                parked.cancel()

@@ -10,19 +10,19 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent import futures
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 
 from ridgeline_server.errors import DeadlinePassed, MalformedMessage, PricingError
-from ridgeline_server.transport.pool import ParkingPool
+from ridgeline_server.transport.pool import ParkingPool, PoolLimits
 from ridgeline_server.transport.status import WireStatus, internal, wire_status
 
 _log = logging.getLogger(__name__)
 
+_Behaviour = TypeVar("_Behaviour", bound=Callable[..., Any])
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 Admit = Callable[[], PricingError | None]
@@ -45,15 +45,11 @@ def new_request_id() -> str:
 class ServiceHandler(grpc.GenericRpcHandler):
     """Finds the handler of a method, or a refusal, on grpcio's serving thread: so it must be quick."""
 
-    def __init__(self, methods: Mapping[str, UnaryMethod | Handler], pool: ParkingPool, admit: Admit) -> None:
-        """`methods` by full name, such as "/ridgeline.v1.PricingService/Predict"."""
-        self._pool = pool
+    def __init__(self, handlers: Mapping[str, Handler], admit: Admit) -> None:
+        """`handlers` by full method name, such as "/ridgeline.v1.PricingService/Predict"."""
+        self._handlers = handlers
         self._admit = admit
-        self._refusals = futures.ThreadPoolExecutor(1, thread_name_prefix="refuse")
-        self._handlers = {
-            name: self._unary(method) if isinstance(method, UnaryMethod) else method
-            for name, method in methods.items()
-        }
+        self._refusals = ParkingPool(PoolLimits(active=1))
 
     def service(self, details: grpc.HandlerCallDetails) -> Handler | None:
         """Return the method's handler, a refusal, or None for a method of another service."""
@@ -63,25 +59,37 @@ class ServiceHandler(grpc.GenericRpcHandler):
         refusal = self._admit()
         return handler if refusal is None else self._refuse(refusal)
 
+    def close(self) -> None:
+        """Let the threads leave."""
+        self._refusals.shutdown()
+
     def _refuse(self, error: PricingError) -> Handler:
         def behaviour(_: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
             abort(context, wire_status(error, new_request_id()))
 
-        # A stream, so that it does not wait for the message; a thread of its own, so that it does not queue
-        # behind the calls it is refused for.
-        behaviour.experimental_thread_pool = self._refusals  # type: ignore[attr-defined]  # grpcio's own hook
-        return grpc.stream_stream_rpc_method_handler(behaviour)
+        # A stream, so that it does not wait for the message; on threads of its own, so that it does not
+        # queue behind the calls it is refused for.
+        return grpc.stream_stream_rpc_method_handler(on_pool(behaviour, self._refusals))
 
-    def _unary(self, method: UnaryMethod) -> Handler:
-        def behaviour(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-            try:
-                with self._pool.parked(context.cancel):
-                    raw = next(requests, None)
-            except grpc.RpcError:  # the caller left before it sent its message
-                return b""
-            return answer(raw, method, context)
 
-        return grpc.stream_unary_rpc_method_handler(behaviour)
+def unary(method: UnaryMethod, pool: ParkingPool) -> Handler:
+    """The handler of a method that reads one message, on `pool`."""
+
+    def behaviour(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        try:
+            with pool.parked(context.cancel):
+                raw = next(requests, None)
+        except grpc.RpcError:  # the caller left before it sent its message
+            return b""
+        return answer(raw, method, context)
+
+    return grpc.stream_unary_rpc_method_handler(on_pool(behaviour, pool))
+
+
+def on_pool(behaviour: _Behaviour, pool: ParkingPool) -> _Behaviour:
+    """Have grpcio run a behaviour on `pool`."""
+    behaviour.experimental_thread_pool = pool  # type: ignore[attr-defined]  # grpcio's own hook
+    return behaviour
 
 
 def answer(raw: bytes | None, method: UnaryMethod, context: grpc.ServicerContext) -> bytes:

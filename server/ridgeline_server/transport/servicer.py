@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ridgeline.reasons import Reason
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_server.domain import RecordBatch
+from ridgeline_server.domain import PredictionBatch, RecordBatch
 from ridgeline_server.engine.artifact import Version
 from ridgeline_server.engine.notices import row_notices
 from ridgeline_server.engine.predictor import explain, predict
@@ -39,12 +39,7 @@ class PricingServicer:
     def predict(self, request: pb.PredictRequest) -> pb.PredictResponse:
         """Price one record. Raises PricingError."""
         version = self._version(request)
-        batch = unpack.records([request.record], version.schema.numeric, version.schema.categorical)
-        answer = predict(version, batch, unpack.options(request.options))
-        if answer.checked.violations:
-            raise InvalidInput(answer.checked.violations, count=answer.checked.violation_count).below(
-                "record"
-            )
+        answer = self._answer_record(request, version)
         if pack.is_rejected(answer):
             raise PriceRejected(float(answer.model_price[0]), row_notices(version, answer)[0].message)
         return pb.PredictResponse(
@@ -78,6 +73,9 @@ class PricingServicer:
     def describe_model(self, request: pb.DescribeModelRequest) -> pb.DescribeModelResponse:
         """Describe a version. Raises PricingError."""
         version = self._version(request)
+        if request.view not in pb.DescribeView.values():
+            text = f"view is {request.view}: expected one of DescribeView"
+            raise InvalidInput([Violation(Reason.INVALID_FIELD, text, "view")])
         served = self._catalog().served_versions(version.manifest.name)
         return description(version, served, self._limits, full=request.view == pb.DESCRIBE_VIEW_FULL)
 
@@ -86,10 +84,21 @@ class PricingServicer:
     ) -> Version:
         return self._catalog().resolve(request.model, unpack.pin(request.choice))
 
+    def _answer_record(self, request: pb.PredictRequest, version: Version) -> PredictionBatch:
+        options = unpack.options(request.options)
+        try:
+            batch = unpack.records([request.record], version.schema.numeric, version.schema.categorical)
+            answer = predict(version, batch, options)
+            if answer.checked.violations:
+                raise InvalidInput(answer.checked.violations, count=answer.checked.violation_count)
+        except InvalidInput as error:
+            raise error.below("record") from None
+        return answer
+
     def _payload(self, request: pb.PredictBatchRequest, version: Version) -> RecordBatch:
         match request.WhichOneof("payload"):
             case "columns":
-                return unpack.columns(request.columns, self._limits.max_rows)
+                return unpack.columns(request.columns, self._limits.max_rows, len(version.schema.features))
             case "rows":
                 rows = request.rows.records
                 if len(rows) > self._limits.max_records:

@@ -45,7 +45,7 @@ def records(
     """Turn records into columns of the features in `numeric` and `categorical`; other names are strays.
 
     Raises:
-        InvalidInput: more than 1,000 distinct stray names.
+        InvalidInput: more than 1,000 distinct names are strays.
     """
     numbers = [dict(r.numeric) for r in rows]
     texts = [dict(r.categorical) for r in rows]
@@ -64,9 +64,15 @@ def _collect_strays(
         for name in sent.keys() - known.keys():
             strays.setdefault((kind, name), []).append(row)
         if len(strays) > _STRAY_NAMES:
-            count = sum(len(m.keys() - known.keys()) for m in maps)
-            text = f"{count} names are no {kind} features of this model: is this the right table?"
-            raise InvalidInput([Violation(Reason.UNKNOWN_FEATURE, text, kind)], count=count)
+            raise _wrong_table(sum(len(m.keys() - known.keys()) for m in maps), kind)
+
+
+def _wrong_table(count: int, field: str) -> InvalidInput:
+    text = (
+        f"at least {count} names are no features of this model, at most {_STRAY_NAMES} may be: "
+        "is this the right table?"
+    )
+    return InvalidInput([Violation(Reason.UNKNOWN_FEATURE, text, field)], count=count)
 
 
 def _column(name: str, values: Sequence[str]) -> CategoricalColumn:
@@ -75,20 +81,31 @@ def _column(name: str, values: Sequence[str]) -> CategoricalColumn:
     return CategoricalColumn(name, list(codes)[1:], np.array(coded, dtype=np.int32))
 
 
-def columns(message: pb.RecordBatch, max_rows: int) -> RecordBatch:
+def columns(message: pb.RecordBatch, max_rows: int, feature_count: int) -> RecordBatch:
     """Read columns as sent.
 
     Raises:
         RowLimitExceeded: more than `max_rows` rows.
-        InvalidInput: lengths that do not fit the row count, all of them named.
+        InvalidInput: over 1,000 columns more than the model has features; rows without any column; lengths
+            that do not fit the row count, all of them named.
     """
     n = message.row_count
     if n > max_rows:
         raise RowLimitExceeded("row_count", n, max_rows)
     if n < 0:
-        raise InvalidInput(
-            [Violation(Reason.INVALID_FIELD, f"row_count is {n}: expected 0 or more", "row_count")]
-        )
+        text = f"row_count is {n}: expected 0 or more"
+        raise InvalidInput([Violation(Reason.INVALID_FIELD, text, "row_count")])
+    width = len(message.numeric.names) + len(message.categorical)
+    if n and not width:
+        text = f"row_count is {n} but there are no columns: send at least one feature of the model"
+        raise InvalidInput([Violation(Reason.EMPTY_RECORD, text, "row_count")])
+    if width > feature_count + _STRAY_NAMES:
+        many_numbers = len(message.numeric.names) > len(message.categorical)
+        raise _wrong_table(width - feature_count, "numeric.names" if many_numbers else "categorical")
+    return _read_columns(message)
+
+
+def _read_columns(message: pb.RecordBatch) -> RecordBatch:
     names = list(message.numeric.names)
     values, single = _values(message.numeric)
     categorical = [
@@ -98,7 +115,8 @@ def columns(message: pb.RecordBatch, max_rows: int) -> RecordBatch:
     violations = _length_violations(message, len(values))
     if violations:
         raise InvalidInput(violations)
-    return RecordBatch(n, names, values.reshape(n, len(names)), categorical, single_precision=single)
+    shaped = values.reshape(message.row_count, len(names))
+    return RecordBatch(message.row_count, names, shaped, categorical, single_precision=single)
 
 
 def _values(message: pb.NumericColumns) -> tuple[Floats, bool]:
@@ -112,7 +130,8 @@ def _length_violations(message: pb.RecordBatch, value_count: int) -> list[Violat
     violations = []
     if value_count != n * width:
         text = f"{value_count} numeric values: expected row_count x names = {n} x {width} = {n * width}"
-        violations.append(Violation(Reason.WRONG_LENGTH, text, "numeric.values"))
+        form = message.numeric.WhichOneof("values") or "double_values"
+        violations.append(Violation(Reason.WRONG_LENGTH, text, f"numeric.{form}.values"))
     for at, column in enumerate(message.categorical):
         if len(column.codes) != n:
             text = f"{len(column.codes)} codes of {column.name[:200]!r}: expected row_count = {n}"
