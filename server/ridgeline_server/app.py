@@ -24,16 +24,18 @@ def new_prediction_set_id() -> str:
 
 
 class App:
-    """One server. `start` binds, loads, proves and serves; `stop` drains."""
+    """One server: binds ports when made, answers after `listen`, prices after `load`, drains in `stop`."""
 
     def __init__(self, settings: Settings) -> None:
-        """Bind the ports; calls are answered UNAVAILABLE until `start` has loaded the models.
+        """Bind the ports.
 
         Raises:
-            OSError: an address cannot be bound.
+            OSError: an address cannot be bound; nothing stays bound.
         """
         self._settings = settings
         self._lifecycle = Lifecycle()
+        self._listening = False
+        self._ops: OpsServer | None = None
         limits = pb.Limits(
             max_rows=settings.max_rows,
             max_records=settings.max_records,
@@ -41,9 +43,12 @@ class App:
         )
         servicer = PricingServicer(self._lifecycle.catalog, limits, new_prediction_set_id)
         self._listener = Listener(settings, servicer, self._lifecycle.refusal)
-        self._ops = (
-            OpsServer(settings.ops_address, lambda: self._lifecycle.state) if settings.ops_address else None
-        )
+        try:
+            if settings.ops_address:
+                self._ops = OpsServer(settings.ops_address, lambda: self._lifecycle.state)
+        except OSError:
+            self.stop()
+            raise
 
     @property
     def address(self) -> str:
@@ -57,12 +62,13 @@ class App:
 
     def listen(self) -> None:
         """Open the ports; every call is answered UNAVAILABLE and health NOT_SERVING."""
+        self._listening = True
         self._listener.start()
         if self._ops:
             self._ops.start()
 
-    def load(self) -> None:
-        """Load and prove the models, then publish SERVING.
+    def load(self, told_to_stop: threading.Event | None = None) -> None:
+        """Load and prove the models, then publish SERVING, unless the server was told to stop meanwhile.
 
         Raises:
             ArtifactError: a model must not be served.
@@ -72,6 +78,8 @@ class App:
         for version in catalog:
             manifest = version.manifest
             _log.info("proved %s version %d, digest %s", manifest.name, manifest.version, version.digest[:12])
+        if told_to_stop is not None and told_to_stop.is_set():
+            return
         self._lifecycle.serve(catalog)
         self._listener.health.serving()
         _log.info("serving on %s after %.2f s", self.address, time.perf_counter() - started)
@@ -80,22 +88,24 @@ class App:
         """Drain: no new calls, running ones finish within the grace, ports close. Safe to call twice."""
         if self._lifecycle.state is State.STOPPED:
             return
-        self._lifecycle.advance(State.DRAINING)
         self._listener.health.draining()
-        _log.info("draining")
+        self._lifecycle.advance(State.DRAINING)
+        if self._listening:
+            _log.info("draining")
         self._listener.stop(self._settings.drain_grace_s)
         if self._ops:
             self._ops.stop()
         self._lifecycle.advance(State.STOPPED)
-        _log.info("stopped")
+        if self._listening:
+            _log.info("stopped")
 
 
 def run(settings: Settings, told_to_stop: threading.Event) -> None:
     """Serve until `told_to_stop` is set. Raises OSError and ArtifactError when the start fails."""
     app = App(settings)
-    app.listen()
     try:
-        app.load()
+        app.listen()
+        app.load(told_to_stop)
         told_to_stop.wait()
     finally:
         app.stop()

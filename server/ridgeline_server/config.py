@@ -6,14 +6,19 @@ are the same everywhere: `max_rows` in the file, RIDGELINE_SERVER_MAX_ROWS, --ma
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 ENV_PREFIX = "RIDGELINE_SERVER_"
+
+
+# Kubernetes tells every pod of a service called ridgeline-server where it is: that is no setting of ours.
+_SERVICE_LINK = re.compile(rf"{ENV_PREFIX}(SERVICE_HOST|SERVICE_PORT|PORT)(_|$)")
 
 
 class ConfigError(Exception):
@@ -73,11 +78,28 @@ class Settings(BaseModel):
         default=1_000, ge=1, description="calls that wait for a thread before new ones are shed"
     )
     message_timeout_s: float = Field(
-        default=5.0, gt=0, description="how long a caller may take to send its message"
+        default=5.0,
+        gt=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="how long a caller may take to send its message",
     )
     drain_grace_s: float = Field(
-        default=30.0, ge=0, description="how long running calls may take once told to stop"
+        default=30.0,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="how long running calls may take once told to stop",
     )
+
+    @model_validator(mode="after")
+    def _check_threads(self) -> Self:
+        if self.max_threads <= self.active_threads:
+            raise ValueError(
+                f"max_threads is {self.max_threads} and active_threads {self.active_threads}: "
+                "more threads must be allowed than work, to stand in for those that wait for callers"
+            )
+        return self
 
 
 def load_settings(
@@ -97,7 +119,7 @@ def load_settings(
     in_environment = {
         name.upper().removeprefix(ENV_PREFIX).lower(): value
         for name, value in environment.items()
-        if name.upper().startswith(ENV_PREFIX)
+        if name.upper().startswith(ENV_PREFIX) and not _SERVICE_LINK.match(name.upper())
     }
     sources = {
         **{name: f"{name} in {file}" for name in in_file},
@@ -117,7 +139,7 @@ def _read_file(file: Path | None) -> tuple[dict[str, Any], list[str]]:
     if file is None:
         return {}, []
     try:
-        return tomllib.loads(file.read_text()), []
+        return tomllib.loads(file.read_text(encoding="utf-8")), []
     except OSError as error:
         return {}, [f"{file}: cannot be read: {error.strerror}"]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -125,6 +147,8 @@ def _read_file(file: Path | None) -> tuple[dict[str, Any], list[str]]:
 
 
 def _problem(error: Any, sources: Mapping[str, str]) -> str:
+    if not error["loc"]:
+        return str(error["msg"]).removeprefix("Value error, ")
     name = str(error["loc"][0])
     if error["type"] == "missing":
         return (

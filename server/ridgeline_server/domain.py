@@ -13,7 +13,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from ridgeline.artifact import Kind as Kind
+from ridgeline.artifact import Kind
 from ridgeline_server.errors import Violation
 
 Floats = npt.NDArray[np.float64]

@@ -21,14 +21,17 @@ class OpsServer:
         except OSError as error:
             raise OSError(f"cannot serve /livez and /readyz on {address}: {error.strerror}") from error
         self.address = f"{host}:{self._server.server_address[1]}"
+        self._started = False
 
     def start(self) -> None:
         """Answer requests on a thread of its own."""
+        self._started = True
         threading.Thread(target=self._server.serve_forever, name="ops", daemon=True).start()
 
     def stop(self) -> None:
-        """Close the port; only after `start`."""
-        self._server.shutdown()
+        """Close the port."""
+        if self._started:
+            self._server.shutdown()  # it would wait for ever for a loop that never ran
         self._server.server_close()
 
 

@@ -83,3 +83,25 @@ def test_a_batch_without_payload_is_refused(wire: Wire) -> None:
     refusal = refused(lambda: wire.predict_batch(pb.PredictBatchRequest()))
     assert refusal.code is INVALID
     assert refusal.paths == [("payload", "PAYLOAD_MISSING")]
+
+
+@pytest.mark.parametrize("policy", [pb.UNKNOWN_FEATURES_REJECT, pb.UNKNOWN_FEATURES_IGNORE_AND_REPORT])
+@pytest.mark.parametrize("kind", ["numeric", "categorical"])
+def test_a_flood_of_names_is_one_violation(wire: Wire, kind: str, policy: pb.UnknownFeatures) -> None:
+    batch = pb.RecordBatch()
+    for i in range(5_000):
+        if kind == "numeric":
+            batch.numeric.names.append("")
+        else:
+            batch.categorical.add(name=str(i))
+    request = pb.PredictBatchRequest(columns=batch, options=pb.PredictOptions(unknown_features=policy))
+    refusal = refused(lambda: wire.predict_batch(request))
+    assert refusal.code is INVALID
+    assert len(refusal.violations) == 1
+    assert refusal.violation_count > 4_900
+
+
+def test_rows_without_columns_are_refused_before_anything_is_made_of_them(wire: Wire) -> None:
+    request = pb.PredictBatchRequest(columns=pb.RecordBatch(row_count=10_000))
+    refusal = refused(lambda: wire.predict_batch(request))
+    assert (refusal.code, refusal.paths) == (INVALID, [("columns.row_count", "EMPTY_RECORD")])

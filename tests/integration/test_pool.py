@@ -51,8 +51,37 @@ def test_more_silent_callers_than_threads_do_not_stop_service(toy_models: Path) 
     assert codes == {grpc.StatusCode.CANCELLED}
 
 
+def test_silent_callers_cannot_use_up_all_threads_however_long_they_may_take(toy_models: Path) -> None:
+    limits = {"max_threads": 8, "message_timeout_s": 3600}
+    with serving(toy_models, **limits) as app, connect(app.address) as silent, connect(app.address) as wire:
+        callers = [silent.header_only("Predict") for _ in range(64)]
+        assert wire.predict(REQUEST).currency_code == "EUR"
+        assert len(callers) == 64
+
+
+@pytest.mark.parametrize("method", ["Check", "Watch"])
+def test_a_silent_probe_does_not_stop_other_probes(toy_models: Path, method: str) -> None:
+    with serving(toy_models) as app, connect(app.address) as silent, connect(app.address) as wire:
+        probes = [silent.header_only(method, service="grpc.health.v1.Health") for _ in range(2)]
+        assert wire.check() == SERVING
+        assert next(wire.watch()).status == SERVING
+        assert len(probes) == 2
+
+
+def test_idle_reflection_streams_do_not_stop_service(toy_models: Path) -> None:
+    service = "grpc.reflection.v1alpha.ServerReflection"
+    with (
+        serving(toy_models, reflection=True) as app,
+        connect(app.address) as idle,
+        connect(app.address) as wire,
+    ):
+        streams = [idle.header_only("ServerReflectionInfo", service=service) for _ in range(6)]
+        assert wire.predict(REQUEST).currency_code == "EUR"
+        assert len(streams) == 6
+
+
 def test_silent_callers_within_the_time_limit_are_waited_for_and_answered(toy_models: Path) -> None:
-    limits = {"active_threads": 1, "max_threads": THREADS + 1, "message_timeout_s": TIMEOUT}
+    limits = {"active_threads": 1, "max_threads": 4 * THREADS, "message_timeout_s": TIMEOUT}
     with serving(toy_models, **limits) as app, connect(app.address) as wire:
         slow = SlowCallers(wire, THREADS)
         assert wire.predict(REQUEST).currency_code == "EUR"

@@ -71,13 +71,13 @@ class Wire:
         call: Any = self.channel.unary_unary(SERVICE + method)
         return bytes(call(content, timeout=TIMEOUT))
 
-    def raw_stream(self, method: str) -> Any:
+    def raw_stream(self, method: str, service: str = "") -> Any:
         """A unary method to call with any number of messages, as bytes."""
-        return self.channel.stream_unary(SERVICE + method)
+        return self.channel.stream_unary(f"/{service}/{method}" if service else SERVICE + method)
 
-    def header_only(self, method: str, sent: Sequence[bytes] = ()) -> HeaderOnly:
+    def header_only(self, method: str, sent: Sequence[bytes] = (), service: str = "") -> HeaderOnly:
         """Start a call that sends headers, `sent`, and then nothing."""
-        return HeaderOnly(self.raw_stream(method), sent)
+        return HeaderOnly(self.raw_stream(method, service), sent)
 
 
 class HeaderOnly:

@@ -24,6 +24,8 @@ from ridgeline.artifact import (
     schema_fingerprint,
 )
 from ridgeline.guard import GuardRule
+from ridgeline_server.domain import Floats
+from ridgeline_server.engine.linear import linear_prices
 from ridgeline_server.engine.model import Model, OnnxModel
 from ridgeline_server.engine.schema import Schema
 from ridgeline_server.engine.validator import Validator
@@ -132,26 +134,30 @@ def _disagreements(version: Version, directory: Path) -> list[str]:
 
 
 def _golden_problems(version: Version, content: bytes) -> list[str]:
+    """Score the golden rows with the graph and with the formula; whatever goes wrong is a problem."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as golden:
             numeric = np.ascontiguousarray(golden["numeric"], dtype=np.float64)
             categorical = golden["categorical"].astype(object)
             expected = golden["price"].astype(np.float64).reshape(-1)
-    except (ValueError, KeyError, OSError) as error:
-        return [f"{GOLDEN_FILE} cannot be read: {error}"]
-    if not len(expected):
-        return [f"{GOLDEN_FILE} has no rows: nothing proves the model"]
-    try:
-        price = version.model.run(numeric, categorical)
-    except Exception as error:  # noqa: BLE001  # whatever onnxruntime raises, the version is not fit to serve
-        return [f"the graph fails on the golden rows: {error}"]
+        rows, schema = len(expected), version.schema
+        shapes = ((rows, len(schema.numeric)), (rows, len(schema.categorical)))
+        if not rows or (numeric.shape, categorical.shape) != shapes:
+            return [f"{GOLDEN_FILE} has no rows, or not those of this model: nothing proves it"]
+        graph = version.model.run(numeric, categorical)
+        formula = linear_prices(version.linear, numeric, categorical)
+    except Exception as error:  # noqa: BLE001  # of NumPy, zipfile or onnxruntime: not fit to serve
+        return [f"{GOLDEN_FILE} cannot be scored: {error}"]
+    return _differences("the graph", graph, expected) + _differences(LINEAR_FILE, formula, expected)
+
+
+def _differences(what: str, price: Floats, expected: Floats) -> list[str]:
     wrong = ~(np.abs(price - expected) <= PARITY_TOLERANCE * np.maximum(1.0, np.abs(expected)))
     if not wrong.any():
         return []
     row = int(np.flatnonzero(wrong)[0])
-    found, wanted = float(price[row]), float(expected[row])
-    count = f"{wrong.sum()} of {len(expected)} golden rows are priced wrong"
-    return [f"{count}, first row {row}: {found!r} instead of {wanted!r}"]
+    count = f"{what} prices {wrong.sum()} of {len(expected)} golden rows wrong"
+    return [f"{count}, first row {row}: {float(price[row])!r} instead of {float(expected[row])!r}"]
 
 
 def _warm_up(version: Version) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ridgeline.artifact import Kind
 from ridgeline.reasons import Reason
-from ridgeline_server.domain import Kind
 from ridgeline_server.errors import Violation
 
 LISTED = 1_000

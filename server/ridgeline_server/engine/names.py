@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ridgeline.artifact import Kind
 from ridgeline.reasons import Reason
-from ridgeline_server.domain import Kind, RecordBatch
+from ridgeline_server.domain import RecordBatch
 from ridgeline_server.engine.faults import Fault, always
 from ridgeline_server.engine.schema import Schema
 from ridgeline_server.errors import InvalidInput, Violation

@@ -20,6 +20,7 @@ from ridgeline_server.domain import (
     Strings,
 )
 from ridgeline_server.engine.artifact import Version
+from ridgeline_server.engine.linear import contributions
 
 _BITS = np.array(
     [0] + [NoticeKind[action.name].bit for action in guard.Action if action is not guard.Action.NONE],
@@ -83,11 +84,6 @@ def _mark(checked: CheckedBatch, flags: Ints) -> None:
 
 def explain(version: Version, checked: CheckedBatch, row: int = 0) -> Explanation:
     """Say what each feature adds to one row's model price. Exact to 1e-6: the model is linear."""
-    amounts: dict[str, float] = {}
-    for term, value in zip(version.linear.numeric, checked.numeric[row], strict=True):
-        used = term.fill if math.isnan(value) else float(value)
-        amounts[term.name] = term.coefficient * (used - term.centre) / term.scale
-    for category, text in zip(version.linear.categorical, checked.categorical[row], strict=True):
-        amounts[category.name] = category.amounts.get(text, category.unknown_amount)
+    amounts = contributions(version.linear, checked.numeric[row], checked.categorical[row])
     ordered = tuple((f.name, amounts[f.name]) for f in version.manifest.features)
     return Explanation(version.linear.base, ordered)

@@ -51,7 +51,7 @@ class Listener:
         self._server.start()
 
     def stop(self, grace: float) -> None:
-        """Give running calls `grace` seconds, then close every connection. New ones must be refused by now."""
+        """Give running calls `grace` seconds, then close all connections. New ones must be refused by now."""
         self._pool.hurry()
         self._pool.wait_idle(grace)
         # What is left now are Watches and idle streams: they must not stretch the stop.

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ridgeline.artifact import Kind
 from ridgeline.reasons import Reason
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_server.domain import CategoricalColumn, Floats, Kind, PredictOptions, RecordBatch
+from ridgeline_server.domain import CategoricalColumn, Floats, PredictOptions, RecordBatch
 from ridgeline_server.errors import InvalidInput, RowLimitExceeded, Violation
 from ridgeline_server.rollout.catalog import Pin
 

@@ -41,6 +41,28 @@ def test_an_address_is_host_and_port(address: str) -> None:
         load_settings({"models": "m", "address": address}, {})
 
 
+def test_settings_are_checked_against_each_other() -> None:
+    with pytest.raises(ConfigError, match="max_threads is 4 and active_threads 4"):
+        load_settings({"models": "m", "max_threads": 4, "active_threads": 4}, {})
+
+
+@pytest.mark.parametrize("name", ["drain_grace_s", "message_timeout_s"])
+@pytest.mark.parametrize("value", ["inf", "nan", "-1"])
+def test_times_are_finite(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"--{name.replace('_', '-')} is"):
+        load_settings({"models": "m", name: value}, {})
+
+
+def test_what_kubernetes_says_of_a_service_of_our_name_is_no_setting() -> None:
+    links = {
+        "RIDGELINE_SERVER_SERVICE_HOST": "10.0.0.7",
+        "RIDGELINE_SERVER_SERVICE_PORT_GRPC": "50051",
+        "RIDGELINE_SERVER_PORT": "tcp://10.0.0.7:50051",
+        "RIDGELINE_SERVER_PORT_50051_TCP_ADDR": "10.0.0.7",
+    }
+    assert load_settings({"models": "m"}, links) == load_settings({"models": "m"}, {})
+
+
 def test_the_ops_port_can_be_left_out_but_the_service_cannot() -> None:
     assert load_settings({"models": "m", "ops_address": ""}, {}).ops_address == ""
     with pytest.raises(ConfigError):

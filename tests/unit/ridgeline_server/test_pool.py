@@ -145,7 +145,7 @@ def test_working_calls_are_not_relieved_by_more_threads(make: Callable[..., Park
     queued = [pool.submit(lambda: True) for _ in range(4)]
     for _ in range(3):
         pool._relieve()
-    assert (pool._threads, pool.backlog) == (2, 4)
+    assert (pool._alive, pool.backlog) == (2, 4)
     go_on.set()
     assert all(call.result(PATIENCE_S) for call in [*working, *queued])
 

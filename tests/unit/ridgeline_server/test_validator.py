@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ridgeline import missing
-from ridgeline.artifact import schema_fingerprint
+from ridgeline.artifact import Kind, schema_fingerprint
 from ridgeline.reasons import Reason
-from ridgeline_server.domain import CheckedBatch, Kind, PredictOptions, RecordBatch
+from ridgeline_server.domain import CategoricalColumn, CheckedBatch, PredictOptions, RecordBatch
 from ridgeline_server.engine.schema import Schema
 from ridgeline_server.engine.validator import Validator
 from ridgeline_server.errors import InvalidInput, PreconditionFailed
-from support.manifests import batch, column, manifest
+from support.manifests import FEATURES, batch, column, manifest
 
 Strays = dict[tuple[Kind, str], list[int]]
 
@@ -85,6 +86,30 @@ def test_bounds_are_compared_in_the_precision_that_was_sent() -> None:
     doubles = batch(1, {"screen": [sent]}, brand=["Acme"])
     assert check(doubles).cells.outside[0, 1]
     assert not check(replace(doubles, single_precision=True)).cells.outside[0, 1]
+
+
+def test_an_infinite_float_is_refused_even_where_the_bound_is_beyond_floats() -> None:
+    ram = FEATURES[0].model_copy(update={"training_max": 1e300, "valid_max": None})
+    schema = Schema.of(manifest(features=(ram, *FEATURES[1:])))
+    sent = replace(batch(1, {"ram": [math.inf]}, brand=["Acme"]), single_precision=True)
+    checked = Validator(schema).check(sent, PredictOptions())
+    assert found(checked) == [(0, "ram", Reason.NOT_FINITE)]
+
+
+def test_of_a_long_dictionary_only_what_is_used_is_read() -> None:
+    class Watched(list[str]):
+        read = 0
+
+        def __getitem__(self, at: Any) -> Any:
+            self.read += 1
+            return super().__getitem__(at)
+
+    dictionary = Watched(["Acme", *(f"brand {i}" for i in range(5_000))])
+    brand = CategoricalColumn("brand", dictionary, np.array([1, 3, 0, 1], dtype=np.int32))
+    checked = check(RecordBatch(4, ["ram"], np.ones((4, 1)) * 8, [brand]))
+    assert checked.categorical[:, 0].tolist() == ["Acme", "brand 1", "", "Acme"]
+    assert checked.cells.unknown[:, 2].tolist() == [False, True, False, False]
+    assert dictionary.read == 2
 
 
 def test_an_unseen_category_is_marked_and_a_known_one_is_not() -> None:
