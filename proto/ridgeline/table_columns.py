@@ -33,10 +33,12 @@ class BadCells:
 
 @dataclass(frozen=True)
 class Place:
-    """What holds for every column of a table: its missing tokens and what a person calls its first row."""
+    """What holds for every column of a table: its missing tokens, what a person calls its first row, and
+    whether categories may contain line breaks."""
 
     tokens: Collection[str]
     first_row: int
+    line_breaks: bool
 
 
 def numbers_of(name: str, column: pa.ChunkedArray, place: Place, bad: list[BadCells]) -> Numbers:
@@ -55,11 +57,19 @@ def numbers_of(name: str, column: pa.ChunkedArray, place: Place, bad: list[BadCe
 
 def categories_of(name: str, column: pa.ChunkedArray, place: Place, bad: list[BadCells]) -> Categories:
     """Return object[n] of str, "" = missing; cells that are no category are "" and appended to `bad`."""
-    values, wrong = _by_distinct_value(
-        column, lambda value: missing.category(value, place.tokens), missing.MISSING_CATEGORY, np.object_
-    )
+    # ONNX Runtime ends a text at NUL, so that two categories would become one.
+    refused = "\0" if place.line_breaks else "\0\n\r"
+
+    def rule(value: object) -> str:
+        text = missing.category(value, place.tokens)
+        if any(character in text for character in refused):
+            raise ValueError(text)
+        return text
+
+    values, wrong = _by_distinct_value(column, rule, missing.MISSING_CATEGORY, np.object_)
     if wrong.any():
-        bad.append(_bad_cells(name, column, wrong, place.first_row, "text or a number"))
+        without = "NUL" if place.line_breaks else "NUL or line breaks (is a quote not closed?)"
+        bad.append(_bad_cells(name, column, wrong, place.first_row, f"text without {without}, or a number"))
     return values
 
 

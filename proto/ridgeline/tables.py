@@ -8,18 +8,16 @@ cells that do not fit are listed with their row numbers. Needs pyarrow.
 from __future__ import annotations
 
 import csv
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
 
+from ridgeline.csv_cells import MalformedCsv, read_cells, read_header
 from ridgeline.table_columns import (
-    LISTED_ROWS,
     BadCells,
     Categories,
     Numbers,
@@ -28,7 +26,6 @@ from ridgeline.table_columns import (
     numbers_of,
 )
 
-_DELIMITERS = ",;\t|"
 _PARQUET_MAGIC = b"PAR1"
 
 
@@ -91,14 +88,19 @@ def read(path: Path, columns: Columns) -> Table:
         return _read_parquet(path, columns) if is_parquet else _read_csv(path, columns)
     except FileNotFoundError:
         raise TableError(f"{path}: no such file") from None
+    except MalformedCsv as error:
+        raise TableError(f"{path}: {error}") from None
     except (OSError, EOFError, pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
         raise TableError(f"{path}: {_reason(error)}") from None
 
 
-def convert(raw: pa.Table, columns: Columns, first_row: int) -> Table:
-    """Apply the missing rule to the declared columns of a pyarrow table (or of a part of one)."""
+def convert(raw: pa.Table, columns: Columns, first_row: int, *, line_breaks: bool = True) -> Table:
+    """Apply the missing rule to the declared columns of a pyarrow table (or of a part of one).
+
+    Without `line_breaks` a category that contains one is a bad cell.
+    """
     once = {name: raw.column(name) for name in _readable(columns, raw.column_names)}
-    place = Place(frozenset(columns.missing_tokens), first_row)
+    place = Place(frozenset(columns.missing_tokens), first_row, line_breaks)
     bad: list[BadCells] = []
     return Table(
         row_count=raw.num_rows,
@@ -126,53 +128,15 @@ def _read_parquet(path: Path, columns: Columns) -> Table:
 
 
 def _read_csv(path: Path, columns: Columns) -> Table:
-    names, delimiter = _header(path, columns.names)
-    readable = _readable(columns, names)
+    header = read_header(path, columns.names)
+    readable = _readable(columns, header.names)
     # Columns go by position, so that a name that is there twice hurts only itself.
-    positions = [str(names.index(name)) for name in readable]
-    raw = _csv_cells(path, delimiter, len(names), positions or ["0"])
-    table = convert(raw.select(positions).rename_columns(readable), columns, first_row=2)
-    return replace(table, row_count=raw.num_rows, file_columns=tuple(names))
-
-
-def _csv_cells(path: Path, delimiter: str, width: int, wanted: list[str]) -> pa.Table:
-    """Read the wanted columns, named "0", "1", ... by position, as text."""
-    broken: list[str] = []
-
-    def skip(row: pyarrow.csv.InvalidRow) -> str:
-        broken.append(f"row {row.number} has {row.actual_columns} cells")
-        return "skip"
-
-    names = [str(i) for i in range(width)]
-    convert_options = pyarrow.csv.ConvertOptions(
-        include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
-    )
-    parse_options = pyarrow.csv.ParseOptions(
-        delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip
-    )
-    for threads in (True, False):  # only one thread knows the numbers of rows that do not fit
-        broken.clear()
-        raw = pyarrow.csv.read_csv(
-            path,
-            read_options=pyarrow.csv.ReadOptions(column_names=names, skip_rows=1, use_threads=threads),
-            parse_options=parse_options,
-            convert_options=convert_options,
-        )
-        if not broken:
-            return raw
-    listed = ", ".join(broken[:LISTED_ROWS])
-    raise TableError(f"{path}: {len(broken)} rows do not fit the header of {width} columns: {listed}")
-
-
-def _header(path: Path, declared: Sequence[str]) -> tuple[list[str], str]:
-    """Return the column names and the delimiter: the one that finds most of the declared names."""
-    with pa.input_stream(path, compression="detect") as stream:
-        line = next(iter(io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")), "")
-    if not line.strip():
-        raise TableError(f"{path}: the first line is empty; it must hold the column names")
-    rows = {d: next(csv.reader([line], delimiter=d)) for d in _DELIMITERS}
-    best = max(_DELIMITERS, key=lambda d: len(set(rows[d]) & set(declared)))
-    return rows[best], best
+    positions = [str(header.names.index(name)) for name in readable]
+    raw = read_cells(path, header, positions or ["0"])
+    chosen = raw.select(positions).rename_columns(readable)
+    # A line break in a cell is most often a quote that closes rows too late.
+    table = convert(chosen, columns, first_row=2, line_breaks=False)
+    return replace(table, row_count=raw.num_rows, file_columns=tuple(header.names))
 
 
 def _reason(error: Exception) -> str:

@@ -14,6 +14,7 @@ from ridgeline_server.ops import OpsServer
 from ridgeline_server.rollout.catalog import load_catalog
 from ridgeline_server.transport.listener import Listener
 from ridgeline_server.transport.servicer import PricingServicer
+from ridgeline_server.transport.stream import PricingStream
 
 _log = logging.getLogger("ridgeline")
 
@@ -41,8 +42,9 @@ class App:
             max_records=settings.max_records,
             max_message_bytes=settings.max_message_bytes,
         )
-        servicer = PricingServicer(self._lifecycle.catalog, limits, new_prediction_set_id)
-        self._listener = Listener(settings, servicer, self._lifecycle.refusal)
+        parts = (self._lifecycle.catalog, limits, new_prediction_set_id)
+        servicer, streams = PricingServicer(*parts), PricingStream(*parts)
+        self._listener = Listener(settings, servicer, streams, self._lifecycle.refusal)
         try:
             if settings.ops_address:
                 self._ops = OpsServer(settings.ops_address, lambda: self._lifecycle.state)

@@ -77,6 +77,10 @@ class Settings(BaseModel):
     max_waiting_calls: int = Field(
         default=1_000, ge=1, description="calls that wait for a thread before new ones are shed"
     )
+    max_streams: int = Field(default=32, ge=1, le=1024, description="streams open at the same time")
+    stream_idle_s: float = Field(
+        default=300.0, gt=0, le=86_400, description="how long a stream may wait for its caller's next chunk"
+    )
     message_timeout_s: float = Field(
         default=5.0,
         gt=0,

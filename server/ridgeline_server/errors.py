@@ -142,10 +142,3 @@ class Unauthenticated(PricingError):
 
 class PermissionDenied(PricingError):
     """The caller's roles do not allow the call."""
-
-
-class Unimplemented(PricingError):
-    """The method is not there yet."""
-
-    def __init__(self, method: str) -> None:
-        super().__init__(Reason.UNIMPLEMENTED, f"{method} is not implemented by this version")

@@ -56,13 +56,6 @@ def test_the_unforeseen_is_told_as_a_request_id_and_nothing_else(
     assert refusals[0].request_id != refusals[1].request_id
 
 
-def test_a_stream_is_not_implemented_yet(wire: Wire) -> None:
-    opening = pb.PredictStreamRequest(open=pb.StreamOpen())
-    refusal = refused(lambda: list(wire.stub.PredictStream(iter([opening]), timeout=TIMEOUT)))
-    assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNIMPLEMENTED, "UNIMPLEMENTED")
-    assert "PredictStream" in refusal.message
-
-
 def test_a_method_the_contract_has_not_is_unimplemented(wire: Wire) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         wire.raw("Guess", b"")

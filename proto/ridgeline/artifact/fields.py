@@ -14,7 +14,14 @@ def _finite(value: float) -> float:
     return value
 
 
+def _non_zero(value: float) -> float:
+    if value == 0:
+        raise ValueError("must not be zero")
+    return value
+
+
 Finite = Annotated[float, AfterValidator(_finite)]
+NonZero = Annotated[Finite, AfterValidator(_non_zero)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Kind = Literal["numeric", "categorical"]
 GuardPolicy = Literal["clamp", "reject", "fallback"]

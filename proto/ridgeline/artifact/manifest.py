@@ -6,9 +6,9 @@ import hashlib
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ridgeline.artifact.fields import Convention, Finite, GuardPolicy, Kind, Part, Share
 
@@ -40,17 +40,33 @@ class Feature(Part):
     categories: tuple[CategoryShare, ...] = ()
     importance_rank: Annotated[int, Field(ge=1)] = 1
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if (self.training_min is None) != (self.training_max is None):
+            raise ValueError(f"{self.name!r} has one of training_min and training_max; it must have both or none")
+        for part in ("valid", "training"):
+            low, high = getattr(self, f"{part}_min"), getattr(self, f"{part}_max")
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"{self.name!r} has {part}_min {low} above {part}_max {high}")
+        return self
+
 
 class PriceRange(Part):
-    """The sane range of prices, in the model's currency."""
+    """The sane range of prices, in the model's currency; min is below max."""
 
     min: Finite
     max: Finite
 
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if self.min >= self.max:
+            raise ValueError(f"min {self.min} must be below max {self.max}")
+        return self
+
 
 class Guard(Part):
-    """What happens to a model price outside the range, and from which share of missing features on a row
-    gets the fallback price."""
+    """What happens to a model price outside the range, and above which share of missing features a row gets
+    the fallback price."""
 
     policy: GuardPolicy = "clamp"
     max_missing_share: Share = 0.5
@@ -64,7 +80,8 @@ class FallbackTable(Part):
 
 
 class Fallback(Part):
-    """Safe default prices: the first table that has the row's value answers, else `overall`."""
+    """Safe default prices, inside the price range: the first table that has the row's value answers, else
+    `overall`."""
 
     overall: Finite
     tables: tuple[FallbackTable, ...] = ()
@@ -81,7 +98,8 @@ class Interval(Part):
 
 
 class Metrics(Part):
-    """Accuracy of the guarded price on holdout rows, missing values included."""
+    """Accuracy of the guarded price on the `row_count` holdout rows that got one, missing values included:
+    rows that the guard rejects are left out."""
 
     row_count: Annotated[int, Field(ge=1)]
     rmse: Finite
@@ -145,6 +163,17 @@ class Manifest(Part):
     holdout: Window
     parity: Parity
     files: dict[str, str]
+
+    @model_validator(mode="after")
+    def _fallback_inside_the_range(self) -> Self:
+        low, high = self.price_range.min, self.price_range.max
+        named = {"fallback.overall": self.fallback.overall}
+        for table in self.fallback.tables:
+            named |= {f"fallback of {table.feature} {value!r}": p for value, p in table.prices.items()}
+        outside = [f"{name} {price}" for name, price in named.items() if not low <= price <= high]
+        if outside:
+            raise ValueError(f"{', '.join(outside)}: outside the price range {low} to {high}")
+        return self
 
     @property
     def numeric(self) -> tuple[Feature, ...]:

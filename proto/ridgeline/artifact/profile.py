@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ridgeline.artifact.fields import Finite, Part, Share
+from ridgeline.artifact.fields import Finite, NonZero, Part, Share
 
 
 class NumericTerm(Part):
@@ -11,7 +11,7 @@ class NumericTerm(Part):
     name: str
     fill: Finite
     centre: Finite
-    scale: Finite
+    scale: NonZero
     coefficient: Finite
 
 

@@ -30,8 +30,8 @@ class PricingServiceStub(object):
 
     Every method can answer UNAVAILABLE while the server is loading or draining, RESOURCE_EXHAUSTED when it
     is overloaded (the trailer grpc-retry-pushback-ms says how long to wait) or a message is over the byte
-    limit, DEADLINE_EXCEEDED when the caller's deadline passed before work began, and INTERNAL with a
-    request id for anything unforeseen.
+    limit, DEADLINE_EXCEEDED when the caller's deadline passed before work began, CANCELLED when the caller
+    sent headers but no message in time, and INTERNAL with a request id for anything unforeseen.
     """
 
     def __init__(self, channel):
@@ -67,8 +67,8 @@ class PricingServiceServicer(object):
 
     Every method can answer UNAVAILABLE while the server is loading or draining, RESOURCE_EXHAUSTED when it
     is overloaded (the trailer grpc-retry-pushback-ms says how long to wait) or a message is over the byte
-    limit, DEADLINE_EXCEEDED when the caller's deadline passed before work began, and INTERNAL with a
-    request id for anything unforeseen.
+    limit, DEADLINE_EXCEEDED when the caller's deadline passed before work began, CANCELLED when the caller
+    sent headers but no message in time, and INTERNAL with a request id for anything unforeseen.
     """
 
     def Predict(self, request, context):
@@ -143,8 +143,8 @@ class PricingService(object):
 
     Every method can answer UNAVAILABLE while the server is loading or draining, RESOURCE_EXHAUSTED when it
     is overloaded (the trailer grpc-retry-pushback-ms says how long to wait) or a message is over the byte
-    limit, DEADLINE_EXCEEDED when the caller's deadline passed before work began, and INTERNAL with a
-    request id for anything unforeseen.
+    limit, DEADLINE_EXCEEDED when the caller's deadline passed before work began, CANCELLED when the caller
+    sent headers but no message in time, and INTERNAL with a request id for anything unforeseen.
     """
 
     @staticmethod

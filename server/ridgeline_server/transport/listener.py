@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,12 +10,14 @@ import grpc
 from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.config import Settings
 from ridgeline_server.errors import Overloaded, PricingError
 from ridgeline_server.transport.health import Health
 from ridgeline_server.transport.pool import ParkingPool, PoolLimits
-from ridgeline_server.transport.rpc import Admit, ServiceHandler, on_pool, unary
+from ridgeline_server.transport.rpc import Admit, ServiceHandler, StreamMethod, on_pool, stream, unary
 from ridgeline_server.transport.servicer import SERVICE, PricingServicer
+from ridgeline_server.transport.stream import PricingStream
 
 _PUSHBACK_MS = 100
 
@@ -22,7 +25,9 @@ _PUSHBACK_MS = 100
 class Listener:
     """A bound port with its pool and health; nothing is answered before `start`."""
 
-    def __init__(self, settings: Settings, servicer: PricingServicer, refusal: Admit) -> None:
+    def __init__(
+        self, settings: Settings, servicer: PricingServicer, streams: PricingStream, refusal: Admit
+    ) -> None:
         """Bind the port.
 
         Raises:
@@ -30,14 +35,22 @@ class Listener:
         """
         limits = PoolLimits(settings.active_threads, settings.max_threads, settings.message_timeout_s)
         self._pool = ParkingPool(limits)
+        # A stream keeps its thread while it lives, so streams have threads of their own, all there at once.
+        self._streams = ParkingPool(
+            PoolLimits(settings.max_streams, settings.max_streams, settings.stream_idle_s)
+        )
+        self._max_streams = settings.max_streams
         self.health = Health()
         self._max_waiting = settings.max_waiting_calls
         self._refusal = refusal
         handlers = {name: unary(method, self._pool) for name, method in servicer.methods().items()}
         self._service = ServiceHandler(handlers, self._admit)
+        method = StreamMethod(pb.PredictStreamRequest, streams.answer)
+        chunks = {f"/{SERVICE}/PredictStream": stream(method, self._streams, refusal)}
+        self._chunks = ServiceHandler(chunks, self._admit_stream)
         self._probes = ServiceHandler(self.health.handlers(), lambda: None)
         self._server = grpc.server(self._pool, options=_options(settings))
-        self._server.add_generic_rpc_handlers((self._service, self._probes))
+        self._server.add_generic_rpc_handlers((self._service, self._chunks, self._probes))
         if settings.reflection:
             _add_reflection(self._server)
         try:
@@ -52,17 +65,27 @@ class Listener:
 
     def stop(self, grace: float) -> None:
         """Give running calls `grace` seconds, then close all connections. New ones must be refused by now."""
-        self._pool.hurry()
-        self._pool.wait_idle(grace)
-        # What is left now are Watches and idle streams: they must not stretch the stop.
+        until = time.monotonic() + grace
+        for pool in (self._pool, self._streams):
+            pool.hurry()
+        for pool in (self._pool, self._streams):
+            pool.wait_idle(max(0.0, until - time.monotonic()))
+        # What is left now are Watches: they must not stretch the stop.
         self._server.stop(_FLUSH_S).wait()
         self._release()
 
     def _release(self) -> None:
         self._pool.shutdown()
+        self._streams.shutdown()
         self._service.close()
+        self._chunks.close()
         self._probes.close()
         self.health.close()
+
+    def _admit_stream(self) -> PricingError | None:
+        if self._streams.pending >= self._max_streams:
+            return Overloaded(_PUSHBACK_MS)
+        return self._refusal()
 
     def _admit(self) -> PricingError | None:
         if self._pool.backlog >= self._max_waiting:

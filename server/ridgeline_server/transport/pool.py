@@ -3,8 +3,9 @@
 A Python server is fastest with about two active threads, but grpcio gives a call its thread before the
 caller has sent its message, and waits without a limit. So a call that waits for its message is parked: while
 other calls queue behind parked ones, spare threads take over, and a call parked longer than the limit is
-cancelled. When half of all threads are parked the limit becomes short: callers who send headers and nothing
-else cannot use up the rest. `submit` never raises: an exception there would kill grpcio's serving thread.
+cancelled. When calls queue and half of all threads are parked the limit becomes short: callers who send
+headers and nothing else cannot use up the rest. `submit` never raises: an exception there would kill
+grpcio's serving thread.
 """
 
 from __future__ import annotations
@@ -97,6 +98,11 @@ class ParkingPool(futures.ThreadPoolExecutor):
             del self._parked[me]
 
     @property
+    def pending(self) -> int:
+        """Calls that wait for a thread or run."""
+        return self._pending
+
+    @property
     def backlog(self) -> int:
         """Calls that wait for a thread."""
         return self._tasks.qsize()
@@ -181,7 +187,8 @@ class ParkingPool(futures.ThreadPoolExecutor):
         return sum(p.since <= before for p in list(self._parked.values()))
 
     def _cancel_overdue(self) -> None:
-        short = self._hurried or 2 * len(self._parked) > self._limits.threads
+        scarce = self.backlog > 0 and 2 * len(self._parked) > self._limits.threads
+        short = self._hurried or scarce
         limit = min(self._limits.park_s, _SHORT_PARK_S) if short else self._limits.park_s
         overdue = time.monotonic() - limit
         for parked in list(self._parked.values()):

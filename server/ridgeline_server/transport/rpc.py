@@ -37,6 +37,14 @@ class UnaryMethod:
     answer: Callable[[Any], Message]
 
 
+@dataclass(frozen=True, slots=True)
+class StreamMethod:
+    """A method that answers a stream of `request` messages with a stream of messages."""
+
+    request: type[Message]
+    answer: Callable[[Iterator[Any]], Iterator[Message]]
+
+
 def new_request_id() -> str:
     """A fresh name for a call, 16 hexadecimal digits."""
     return os.urandom(8).hex()
@@ -84,6 +92,41 @@ def unary(method: UnaryMethod, pool: ParkingPool) -> Handler:
         return answer(raw, method, context)
 
     return grpc.stream_unary_rpc_method_handler(on_pool(behaviour, pool))
+
+
+def stream(method: StreamMethod, pool: ParkingPool, refusal: Admit) -> Handler:
+    """The handler of a method that answers a stream, on `pool`. It ends between two answers, with the
+    status of `refusal()`, once there is one."""
+
+    def behaviour(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        try:
+            for response in method.answer(_received(requests, method.request, pool, context)):
+                yield response.SerializeToString()
+                if (why := refusal()) is not None:
+                    raise why
+            return
+        except grpc.RpcError:  # the caller left
+            return
+        except PricingError as error:
+            status = wire_status(error, new_request_id())
+        except Exception:  # noqa: BLE001  # the caller must not learn more than a request id
+            request_id = new_request_id()
+            _log.exception("request %s failed", request_id)
+            status = wire_status(internal(request_id), request_id)
+        abort(context, status)
+
+    return grpc.stream_stream_rpc_method_handler(on_pool(behaviour, pool))
+
+
+def _received(
+    requests: Iterator[bytes], kind: type[Message], pool: ParkingPool, context: grpc.ServicerContext
+) -> Iterator[Any]:
+    while True:
+        with pool.parked(context.cancel):
+            raw = next(requests, None)
+        if raw is None:
+            return
+        yield _parse(raw, kind)
 
 
 def on_pool(behaviour: _Behaviour, pool: ParkingPool) -> _Behaviour:

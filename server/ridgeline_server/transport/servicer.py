@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 
 from ridgeline.reasons import Reason
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_server.domain import PredictionBatch, RecordBatch
+from ridgeline_server.domain import PredictionBatch
 from ridgeline_server.engine.artifact import Version
 from ridgeline_server.engine.notices import row_notices
 from ridgeline_server.engine.predictor import explain, predict
-from ridgeline_server.errors import InvalidInput, PriceRejected, RowLimitExceeded, Unimplemented, Violation
+from ridgeline_server.errors import InvalidInput, PriceRejected, Violation
 from ridgeline_server.rollout.catalog import Catalog
 from ridgeline_server.transport import pack, unpack
 from ridgeline_server.transport.describe import description
+from ridgeline_server.transport.payload import priced
 from ridgeline_server.transport.rpc import UnaryMethod
 
 SERVICE = pb.DESCRIPTOR.services_by_name["PricingService"].full_name
@@ -28,11 +29,10 @@ class PricingServicer:
         self._new_id = new_id
 
     def methods(self) -> Mapping[str, UnaryMethod]:
-        """The service's methods by full name."""
+        """The methods that answer one message with one, by full name."""
         return {
             f"/{SERVICE}/Predict": UnaryMethod(pb.PredictRequest, self.predict),
             f"/{SERVICE}/PredictBatch": UnaryMethod(pb.PredictBatchRequest, self.predict_batch),
-            f"/{SERVICE}/PredictStream": UnaryMethod(pb.PredictStreamRequest, self.predict_stream),
             f"/{SERVICE}/DescribeModel": UnaryMethod(pb.DescribeModelRequest, self.describe_model),
         }
 
@@ -53,22 +53,13 @@ class PricingServicer:
     def predict_batch(self, request: pb.PredictBatchRequest) -> pb.PredictBatchResponse:
         """Price many rows. Raises PricingError for what no row can be blamed for."""
         version = self._version(request)
-        options = unpack.options(request.options)
-        form = request.WhichOneof("payload")
-        try:
-            answer = predict(version, self._payload(request, version), options)
-        except InvalidInput as error:
-            raise error.below(form or "") from None
+        answer = priced(request, version, unpack.options(request.options), self._limits)
         return pb.PredictBatchResponse(
             model=pack.model_ref(version),
             currency_code=version.manifest.currency,
             prediction_set_id=self._new_id(),
             predictions=pack.prediction_batch(version, answer, request.notice_bitmaps),
         )
-
-    def predict_stream(self, _: pb.PredictStreamRequest) -> pb.PredictStreamResponse:
-        """Not there yet. Raises Unimplemented."""
-        raise Unimplemented("PredictStream")
 
     def describe_model(self, request: pb.DescribeModelRequest) -> pb.DescribeModelResponse:
         """Describe a version. Raises PricingError."""
@@ -94,15 +85,3 @@ class PricingServicer:
         except InvalidInput as error:
             raise error.below("record") from None
         return answer
-
-    def _payload(self, request: pb.PredictBatchRequest, version: Version) -> RecordBatch:
-        match request.WhichOneof("payload"):
-            case "columns":
-                return unpack.columns(request.columns, self._limits.max_rows, len(version.schema.features))
-            case "rows":
-                rows = request.rows.records
-                if len(rows) > self._limits.max_records:
-                    raise RowLimitExceeded("records", len(rows), self._limits.max_records)
-                return unpack.records(rows, version.schema.numeric, version.schema.categorical)
-        text = "the request has no payload: set columns or rows"
-        raise InvalidInput([Violation(Reason.PAYLOAD_MISSING, text, "payload")])

@@ -1,0 +1,35 @@
+"""The rows of a batch or of a chunk, in either form, to priced rows."""
+
+from __future__ import annotations
+
+from ridgeline.reasons import Reason
+from ridgeline.v1 import pricing_service_pb2 as pb
+from ridgeline_server.domain import PredictionBatch, PredictOptions, RecordBatch
+from ridgeline_server.engine.artifact import Version
+from ridgeline_server.engine.predictor import predict
+from ridgeline_server.errors import InvalidInput, RowLimitExceeded, Violation
+from ridgeline_server.transport import unpack
+
+
+def priced(
+    request: pb.PredictBatchRequest | pb.Chunk, version: Version, options: PredictOptions, limits: pb.Limits
+) -> PredictionBatch:
+    """Price the payload of a request. Raises PricingError for what no row can be blamed for."""
+    form = request.WhichOneof("payload")
+    try:
+        return predict(version, _rows(request, version, limits), options)
+    except InvalidInput as error:
+        raise error.below(form or "") from None
+
+
+def _rows(request: pb.PredictBatchRequest | pb.Chunk, version: Version, limits: pb.Limits) -> RecordBatch:
+    match request.WhichOneof("payload"):
+        case "columns":
+            return unpack.columns(request.columns, limits.max_rows, len(version.schema.features))
+        case "rows":
+            rows = request.rows.records
+            if len(rows) > limits.max_records:
+                raise RowLimitExceeded("records", len(rows), limits.max_records)
+            return unpack.records(rows, version.schema.numeric, version.schema.categorical)
+    text = "the request has no payload: set columns or rows"
+    raise InvalidInput([Violation(Reason.PAYLOAD_MISSING, text, "payload")])
