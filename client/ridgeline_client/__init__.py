@@ -20,6 +20,7 @@ from ridgeline_client.errors import (
     Violation,
 )
 from ridgeline_client.results import (
+    ChunkResult,
     Contribution,
     Explanation,
     ModelRef,
@@ -33,6 +34,7 @@ from ridgeline_client.results import (
 
 __all__ = [
     "AccessDenied",
+    "ChunkResult",
     "Contribution",
     "DeadlineExceeded",
     "Explanation",

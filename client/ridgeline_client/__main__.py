@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 _CLI_PACKAGES = {"rich", "typer"}
@@ -19,7 +20,15 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(1)
+    _spell_out_what_cannot_be_shown()
     app()
+
+
+def _spell_out_what_cannot_be_shown() -> None:
+    r"""A terminal or pipe that knows only ASCII gets `\xe9`, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

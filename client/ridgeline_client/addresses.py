@@ -34,7 +34,7 @@ def grpc_target(addresses: Sequence[str]) -> str:
         Unavailable: a host name in a list of several cannot be looked up.
     """
     if len(addresses) == 1 and _has_scheme(addresses[0]):
-        return addresses[0]
+        return _checked_target(addresses[0])
     pairs = [_host_and_port(address) for address in addresses]
     if len(pairs) == 1 and _ip_version(pairs[0][0]) is None:
         return f"dns:///{pairs[0][0]}:{pairs[0][1]}"
@@ -49,13 +49,20 @@ def _has_scheme(target: str) -> bool:
     return target.startswith(_OWN_SCHEMES)
 
 
+def _checked_target(target: str) -> str:
+    scheme, _, rest = target.partition(":")
+    if not rest.strip("/ "):
+        raise ValueError(f"{target!r} names no server; expected an address behind {scheme}:")
+    return target
+
+
 def _host_and_port(address: str) -> tuple[str, int]:
     host, colon, port = address.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     if (
         not colon
         or not host
-        or not port.isdigit()
+        or not (port.isascii() and port.isdecimal())
         or not 0 < int(port) < 65536
         or (":" in host and not bracketed)
     ):

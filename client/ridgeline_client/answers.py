@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_client import description as desc
 from ridgeline_client import results
+from ridgeline_client.status import error_of_status
 
 _POLICIES = {
     pb.GUARD_POLICY_CLAMP: "clamp",
@@ -47,6 +48,22 @@ def prediction(wire: pb.PredictResponse) -> results.Prediction:
 
 def prediction_batch(wire: pb.PredictBatchResponse, features: tuple[str, ...]) -> results.PredictionBatch:
     """Return the answer to a batch; `features` are the columns of its bitmaps, () without bitmaps."""
+    return _batch(wire, wire.currency_code, features)
+
+
+def chunk_result(
+    wire: pb.ChunkResult, currency: str, row_count: int, features: tuple[str, ...], target: str
+) -> results.ChunkResult:
+    """Return the answer to one chunk of `row_count` rows; `features` as in `prediction_batch`."""
+    if wire.HasField("error"):
+        error = error_of_status(wire.error, target)
+        return results.ChunkResult(wire.sequence, row_count, None, error)
+    return results.ChunkResult(wire.sequence, row_count, _batch(wire, currency, features))
+
+
+def _batch(
+    wire: pb.PredictBatchResponse | pb.ChunkResult, currency: str, features: tuple[str, ...]
+) -> results.PredictionBatch:
     rows = wire.predictions
     kinds = results.NoticeKind
     return results.PredictionBatch(
@@ -63,7 +80,7 @@ def prediction_batch(wire: pb.PredictBatchResponse, features: tuple[str, ...]) -
         ),
         row_error_count=rows.row_error_count,
         error_row_count=rows.error_row_count,
-        currency=wire.currency_code,
+        currency=currency,
         model=model_ref(wire.model),
         prediction_set_id=wire.prediction_set_id,
         features=features,

@@ -29,6 +29,10 @@ RETRIED_METHODS = ("Predict", "PredictBatch", "DescribeModel")
 MIN_BACKOFF = 0.01
 """Seconds. A wait that rounds down to 0 ms makes gRPC hold the call until its deadline (grpc/grpc#41036)."""
 
+MAX_BACKOFF = 24 * 3600.0
+"""Seconds: a day, as for a call's timeout."""
+MAX_MULTIPLIER = 1_000.0
+
 _KEEPALIVE_SECONDS = 60
 _KEEPALIVE_TIMEOUT_SECONDS = 20
 _HEADER_ALLOWANCE = 64 * 1024
@@ -38,9 +42,10 @@ _HEADER_ALLOWANCE = 64 * 1024
 class RetryPolicy:
     """How often and how fast a failed call is tried again, within the call's deadline.
 
-    Calls that end UNAVAILABLE or RESOURCE_EXHAUSTED are tried again after a random wait around
-    `initial_backoff * multiplier**k`, or after what the server asks for (`grpc-retry-pushback-ms`). When more
-    than about one call in ten fails, retries stop until calls succeed again: they never multiply an overload.
+    Calls that end UNAVAILABLE, RESOURCE_EXHAUSTED or CANCELLED (by the server, which waited in vain for the
+    rest of the request) are tried again after a random wait around `initial_backoff * multiplier**k`, or
+    after what the server asks for (`grpc-retry-pushback-ms`). When more than about one call in ten fails,
+    retries stop until calls succeed again: they never multiply an overload.
     """
 
     max_attempts: int = 4
@@ -48,19 +53,25 @@ class RetryPolicy:
     initial_backoff: float = 0.1
     """Seconds, at least 0.01."""
     max_backoff: float = 1.0
-    """Seconds."""
+    """Seconds, at most a day."""
     multiplier: float = 2.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.max_attempts <= 5:
-            raise ValueError(f"max_attempts must be 1 to 5 (gRPC's own limit), got {self.max_attempts}")
-        if not MIN_BACKOFF <= self.initial_backoff <= self.max_backoff:
+        if not (_is_whole(self.max_attempts) and 1 <= self.max_attempts <= 5):
             raise ValueError(
-                f"initial_backoff must be at least {MIN_BACKOFF:g} s and at most max_backoff, got "
-                f"{self.initial_backoff} and {self.max_backoff}"
+                f"max_attempts must be a whole number, 1 to 5 (gRPC's own limit), got {self.max_attempts}"
             )
-        if self.multiplier < 1:
-            raise ValueError(f"multiplier must be at least 1, got {self.multiplier}")
+        if not MIN_BACKOFF <= self.initial_backoff <= self.max_backoff <= MAX_BACKOFF:
+            raise ValueError(
+                f"initial_backoff must be at least {MIN_BACKOFF:g} s and at most max_backoff, max_backoff at "
+                f"most {MAX_BACKOFF:g} s, got {self.initial_backoff} and {self.max_backoff}"
+            )
+        if not 1 <= self.multiplier <= MAX_MULTIPLIER:
+            raise ValueError(f"multiplier must be 1 to {MAX_MULTIPLIER:g}, got {self.multiplier}")
+
+
+def _is_whole(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool)
 
 
 DEFAULT_RETRY = RetryPolicy()
@@ -83,7 +94,7 @@ def service_config(retry: RetryPolicy) -> str:
                     "initialBackoff": f"{retry.initial_backoff:.3f}s",
                     "maxBackoff": f"{retry.max_backoff:.3f}s",
                     "backoffMultiplier": retry.multiplier,
-                    "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+                    "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED"],
                 },
             }
         ]

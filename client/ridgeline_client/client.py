@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Self
 
 import grpc
 
-from ridgeline.reasons import Reason
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_client import addresses, answers, channel, convert, health
+from ridgeline_client import addresses, answers, channel, convert, health, paths, text
 from ridgeline_client.calls import Calls, Deadline, checked_bytes
+from ridgeline_client.chunks import Packer, check_row_count
 from ridgeline_client.description import ModelDescription
-from ridgeline_client.errors import InvalidInput, ModelNotFound, Violation
-from ridgeline_client.results import Prediction, PredictionBatch
+from ridgeline_client.errors import InvalidInput, ModelNotFound
+from ridgeline_client.results import ChunkResult, Prediction, PredictionBatch
 from ridgeline_client.schema import Schema, SchemaCache, Selection
+from ridgeline_client.stream import ChunkStream, Plan
+from ridgeline_client.table import Columns, Precision, RowKeys, Table
 
 UnknownFeatures = Literal["reject", "ignore_and_report"]
 
@@ -35,18 +36,18 @@ class PricingClient:
     """Asks a Ridgeline server for prices. Thread-safe; make one per process, after any fork.
 
         with PricingClient("localhost:50051") as client:
-            prediction = client.predict({"screen_size": 6.1, "brand": "Auralite"})
+            prediction = client.predict({"memory": 16, "weight": 1.4, "brand": "Aurivox"})
             print(prediction.price, prediction.currency, prediction.notices)
 
     Every call ends within its timeout, retries and the look-up of the model's schema included. The schema is
     asked for once per model and version choice, to know which features are categories: so an integer-coded
     category, "007", 7 and 7.0 are all sent right. It is asked for again when an input is refused for a reason
-    that a new model version could explain.
+    that a new model version could explain, and after another version has answered.
 
     Args:
         target: HOST:PORT, several of them (a sequence, or one text with commas), or a gRPC target such as
             `dns:///pricing.example:50051`; `ridgeline_client.addresses` says how several are used.
-        timeout: seconds a call may take when it does not say otherwise.
+        timeout: seconds a call may take when it does not say otherwise, at most a day.
         max_message_bytes: bytes a request or an answer may have; a server's own limit, if smaller, holds too.
         retry: how failed calls are tried again.
         credentials: for TLS; None for plaintext.
@@ -72,8 +73,7 @@ class PricingClient:
         self.timeout = Deadline(timeout).timeout
         self.max_message_bytes = max_message_bytes
         options = channel.channel_options(retry, max_message_bytes)
-        self._channel = channel.open_channel(servers, options, credentials)
-        self._calls = Calls(self._channel, self.target)
+        self._calls = Calls(channel.open_channel(servers, options, credentials), self.target)
         self._schemas = SchemaCache(self._describe)
 
     def __enter__(self) -> Self:
@@ -86,8 +86,8 @@ class PricingClient:
         return f"PricingClient({self.target!r}, timeout={self.timeout:g})"
 
     def close(self) -> None:
-        """Close the connections. Calls in flight fail; later ones raise ValueError."""
-        self._channel.close()
+        """Close the connections. Calls in flight raise ValueError, and so do later ones."""
+        self._calls.close()
 
     def predict(  # noqa: PLR0913 - independent options, by keyword only
         self,
@@ -127,6 +127,7 @@ class PricingClient:
             InvalidInput, PriceRejected, ModelNotFound, PreconditionFailed, Unavailable, Overloaded,
             DeadlineExceeded, ...: see `ridgeline_client.errors`.
             ValueError: the version is named in several ways, or an option has no such value.
+            TypeError: the record is no mapping, or another argument is of no type it can be.
         """
         selection = Selection(model, version, label, digest)
         options = _options(unknown_features, schema_fingerprint)
@@ -147,7 +148,7 @@ class PricingClient:
 
     def predict_batch(  # noqa: PLR0913 - independent options, by keyword only
         self,
-        columns: convert.Columns,
+        columns: Columns,
         *,
         model: str = "",
         version: int | None = None,
@@ -156,7 +157,7 @@ class PricingClient:
         record_ids: Sequence[object] | None = None,
         event_times: Sequence[datetime | None] | None = None,
         notice_bitmaps: bool = False,
-        dtype: convert.Precision = "float64",
+        dtype: Precision = "float64",
         unknown_features: UnknownFeatures = "reject",
         schema_fingerprint: str = "",
         timeout: float | None = None,
@@ -183,6 +184,7 @@ class PricingClient:
             timeout: as in `predict`.
 
         Raises:
+            TypeError: an argument is of no type it can be.
             MessageTooLarge: the batch has more bytes than one message may hold; nothing was sent.
             Others as in `predict`, without PriceRejected.
         """
@@ -190,12 +192,12 @@ class PricingClient:
         options = _options(unknown_features, schema_fingerprint)
         if dtype not in ("float64", "float32"):
             raise ValueError(f"dtype must be 'float64' or 'float32', got {dtype!r}")
-        keys = convert.RowKeys(record_ids, event_times)
+        rows = Table(columns, RowKeys(record_ids, event_times))
         deadline = self._deadline(timeout)
 
         def ask(schema: Schema) -> pb.PredictBatchResponse:
-            batch = convert.record_batch(columns, schema, keys, dtype)
-            _check_row_count(batch.row_count, schema)
+            check_row_count(rows.row_count, schema)
+            batch = rows.message(schema, dtype)
             request = pb.PredictBatchRequest(
                 model=model,
                 choice=selection.choice(),
@@ -204,11 +206,91 @@ class PricingClient:
                 notice_bitmaps=notice_bitmaps,
             )
             data = checked_bytes(request, self._byte_limit(schema), batch.row_count)
-            return self._calls.unary(channel.method("PredictBatch"), data, pb.PredictBatchResponse, deadline)
+            try:
+                return self._calls.unary(
+                    channel.method("PredictBatch"), data, pb.PredictBatchResponse, deadline
+                )
+            except InvalidInput as error:
+                raise paths.named(error, batch) from error.__cause__
 
         answer = self._schemas.use(selection, deadline, ask)
         features = self._schemas.features_of(answer.model, deadline) if notice_bitmaps else ()
         return answers.prediction_batch(answer, features)
+
+    def predict_stream(  # noqa: PLR0913 - independent options, by keyword only
+        self,
+        chunks: Iterable[Columns],
+        *,
+        window: int = 8,
+        progress_timeout: float = 30.0,
+        job_id: str = "",
+        model: str = "",
+        version: int | None = None,
+        label: str | None = None,
+        digest: str | None = None,
+        notice_bitmaps: bool = False,
+        dtype: Precision = "float64",
+        unknown_features: UnknownFeatures = "reject",
+        schema_fingerprint: str = "",
+    ) -> Iterator[ChunkResult]:
+        """Price any number of chunks; yields one result per chunk, in order.
+
+        The chunks are taken from the iterable as answers come back: at most `window` are unanswered at a
+        time, so memory stays bounded. When the stream breaks (drain, restart, lost connection) it is opened
+        again and the unanswered chunks are sent again. A chunk that is refused as a whole, here or by the
+        server, is answered in its place with `error`; the stream goes on. Closing the generator ends it.
+
+        Args:
+            chunks: tables as in `predict_batch`; 1,000 to 10,000 rows each are good.
+            window: chunks that may be unanswered at a time.
+            progress_timeout: seconds of waiting without any answer after which the stream gives up. Time
+                spent in the caller's own code does not count.
+            job_id: the caller's name for the job, at most 128 characters; a job that asks again then gets the
+                same prediction set ids.
+            model: as in `predict`.
+            version: as in `predict`.
+            label: as in `predict`.
+            digest: as in `predict`.
+            notice_bitmaps: as in `predict_batch`.
+            dtype: as in `predict_batch`.
+            unknown_features: as in `predict`.
+            schema_fingerprint: as in `predict`.
+
+        Raises:
+            ServiceError: nothing was answered for the progress timeout.
+            ModelNotFound, PreconditionFailed, AccessDenied, ...: the stream itself was refused.
+            ValueError: an option has no such value, or the client was closed.
+        """
+        selection = Selection(model, version, label, digest)
+        opening = pb.StreamOpen(
+            model=model,
+            choice=selection.choice(),
+            options=_options(unknown_features, schema_fingerprint),
+            notice_bitmaps=notice_bitmaps,
+            job_id=job_id,
+        )
+        if dtype not in ("float64", "float32"):
+            raise ValueError(f"dtype must be 'float64' or 'float32', got {dtype!r}")
+        if window < 1:
+            raise ValueError(f"window must be 1 or more, got {window!r}")
+        deadline = Deadline(progress_timeout)
+        schema = self._schemas.get(selection, deadline)
+        packer = Packer(schema, self._byte_limit(schema), dtype)
+        message = pb.PredictStreamRequest(open=opening).SerializeToString()
+        plan = Plan(message, window, progress_timeout)
+        stream = ChunkStream(self._calls, channel.method("PredictStream"), packer.packed(chunks), plan)
+        return self._chunk_results(stream, deadline.timeout, notice_bitmaps)
+
+    def _chunk_results(
+        self, stream: ChunkStream, timeout: float, notice_bitmaps: bool
+    ) -> Iterator[ChunkResult]:
+        for packed, wire, currency in stream.answers():
+            if wire is None:
+                yield ChunkResult(packed.sequence, packed.row_count, None, packed.error)
+                continue
+            bitmaps = notice_bitmaps and not wire.HasField("error")
+            features = self._schemas.features_of(wire.model, Deadline(timeout)) if bitmaps else ()
+            yield answers.chunk_result(wire, currency, packed.row_count, features, self.target)
 
     def describe(
         self,
@@ -266,13 +348,7 @@ def _options(unknown_features: UnknownFeatures, schema_fingerprint: str) -> pb.P
         raise ValueError(
             f"unknown_features must be one of {list(_UNKNOWN_FEATURES)}, got {unknown_features!r}"
         )
+    text.check("schema_fingerprint", schema_fingerprint)
     return pb.PredictOptions(
         unknown_features=_UNKNOWN_FEATURES[unknown_features], schema_fingerprint=schema_fingerprint
     )
-
-
-def _check_row_count(row_count: int, schema: Schema) -> None:
-    if row_count > (schema.max_rows or math.inf):
-        text = f"{row_count:,} rows, the server takes {schema.max_rows:,} in one batch: send fewer at a time"
-        violation = Violation("columns.row_count", "", None, Reason.ROW_LIMIT_EXCEEDED, text)
-        raise InvalidInput.listing([violation])

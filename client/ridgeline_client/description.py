@@ -80,6 +80,7 @@ class Metrics:
     rmse: float
     mae: float
     r2: float
+    """NaN when undefined: fewer than two rows, or all with one price."""
     row_count: int
     interval_coverage: float
     """Share of later holdout rows whose true price lay inside the interval, 0 to 1."""

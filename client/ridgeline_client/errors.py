@@ -9,13 +9,13 @@
     │   ├── PriceRejected           the guard's policy gave no price; `model_price` is what the model said
     │   └── AccessDenied            no credential, a bad one, or one without the role
     └── ServiceError              the service is at fault; the same request may succeed later
-        ├── Unavailable             no server could be reached, or it is loading or draining
+        ├── Unavailable             no server could be reached, it is loading or draining, or it cancelled
         ├── Overloaded              the server sheds load; `retry_after` is its advice
         ├── DeadlineExceeded        no answer within the timeout
         └── ServerError             anything else; quote the request id to the operator
 
-Unavailable and Overloaded are raised only after the retry policy has given up. An error that came from a
-gRPC call keeps the `grpc.RpcError` as `__cause__`.
+Unavailable and Overloaded are raised only after the retry policy has given up, except by `health`, which is
+never tried again. An error that came from a gRPC call keeps the `grpc.RpcError` as `__cause__`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Violation:
     """One thing that is wrong with the input."""
 
     field: str
-    """Path in the request message, such as `record.numeric["screen_size"]`; "" when found before sending."""
+    """Path in the request message, such as `record.numeric["memory"]`; "" when found before sending."""
     feature: str
     """The feature; "" when no single feature is to blame."""
     row: int | None
@@ -108,6 +108,14 @@ class InvalidInput(RequestError):
         error.violation_count = total
         return error
 
+    def with_violations(self, violations: Sequence[Violation]) -> InvalidInput:
+        """Return the same refusal with other words for what is wrong."""
+        if not violations:
+            return self
+        error = self.listing(violations, self.violation_count)
+        error.reason, error.request_id, error.metadata = self.reason, self.request_id, self.metadata
+        return error
+
 
 class MessageTooLarge(RequestError):
     """A message has more bytes than one message may hold.
@@ -164,7 +172,7 @@ class ServiceError(RidgelineError):
 
 
 class Unavailable(ServiceError):
-    """No server could be reached, or it is loading or draining."""
+    """No server could be reached, it is loading or draining, or it cancelled the call."""
 
 
 class Overloaded(ServiceError):

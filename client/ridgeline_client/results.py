@@ -12,8 +12,13 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
+from ridgeline_client.errors import RidgelineError
+
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+
+_FLAG_BITS = 31
+"""`flags` is an int32, its sign not used."""
 
 
 class NoticeKind(IntEnum):
@@ -40,8 +45,8 @@ class NoticeKind(IntEnum):
 
     @property
     def bit(self) -> int:
-        """The kind's bit in `flags`."""
-        return 1 << (self.value - 1)
+        """The kind's bit in `flags`; 0 for a number that has none there."""
+        return 1 << (self.value - 1) if 1 <= self.value <= _FLAG_BITS else 0
 
     @classmethod
     def _missing_(cls, value: object) -> NoticeKind | None:
@@ -51,7 +56,9 @@ class NoticeKind(IntEnum):
         kind = int.__new__(cls, value)
         kind._name_ = f"KIND_{value}"
         kind._value_ = value
-        return kind
+        # One object per number, as for the kinds above; two threads must not make two.
+        cls._value2member_map_.setdefault(value, kind)
+        return cls(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,17 @@ class Explanation:
     def largest(self, count: int) -> tuple[Contribution, ...]:
         """The `count` contributions that move the price most, largest first."""
         return tuple(sorted(self.contributions, key=lambda part: -abs(part.amount))[:count])
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkResult:
+    """The answer to one chunk of a stream: prices, or why the whole chunk has none."""
+
+    sequence: int
+    """The chunk's place in the stream, from 0."""
+    row_count: int
+    predictions: PredictionBatch | None
+    error: RidgelineError | None = None
 
 
 @dataclass(frozen=True, slots=True)

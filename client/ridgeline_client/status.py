@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 import grpc
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from ridgeline.reasons import Reason
@@ -26,6 +26,8 @@ _CLASSES: dict[grpc.StatusCode, type[RidgelineError]] = {
     grpc.StatusCode.UNAUTHENTICATED: errors.AccessDenied,
     grpc.StatusCode.PERMISSION_DENIED: errors.AccessDenied,
     grpc.StatusCode.UNAVAILABLE: errors.Unavailable,
+    # By the server, which had waited too long for the rest of the request.
+    grpc.StatusCode.CANCELLED: errors.Unavailable,
     grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
 }
 """Codes that need nothing but a class; the others have a function below, or are a ServerError."""
@@ -57,7 +59,16 @@ def error_of(call: grpc.RpcError, target: str, timeout: float) -> RidgelineError
         target: whom the call was for, to be named in the message.
         timeout: the call's deadline, seconds.
     """
-    failure = _failure_of(call)
+    return _error_of(_failure_of(call), target, timeout)
+
+
+def error_of_status(status: status_pb2.Status, target: str) -> RidgelineError:
+    """Return the error that a google.rpc.Status inside an answer means."""
+    code = next((c for c in grpc.StatusCode if c.value[0] == status.code), grpc.StatusCode.UNKNOWN)
+    return _error_of(_failure(code, status.message, list(status.details), None), target, 0.0)
+
+
+def _error_of(failure: _Failure, target: str, timeout: float) -> RidgelineError:
     if failure.code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE):
         return _invalid_input(failure)
     if failure.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -75,6 +86,8 @@ def _error(error_class: type[E], message: str, failure: _Failure) -> E:
 
 def _message(failure: _Failure, target: str, timeout: float) -> str:
     match failure.code:
+        case grpc.StatusCode.CANCELLED:
+            return f"{target} cancelled the call: {failure.text}"
         case grpc.StatusCode.UNAVAILABLE:
             return f"{target} is unavailable: {failure.text}"
         case grpc.StatusCode.DEADLINE_EXCEEDED:
@@ -89,8 +102,8 @@ def _message(failure: _Failure, target: str, timeout: float) -> str:
 
 def _invalid_input(failure: _Failure) -> errors.InvalidInput:
     if failure.violations:
-        count = failure.metadata.get("violation_count", "")
-        error = errors.InvalidInput.listing(failure.violations, int(count) if count.isdigit() else 0)
+        count = _whole_number(failure.metadata.get("violation_count", "")) or 0
+        error = errors.InvalidInput.listing(failure.violations, count)
     else:
         error = errors.InvalidInput(failure.text)
         error.violation_count = 1
@@ -124,13 +137,16 @@ def _price_rejected(failure: _Failure) -> errors.PriceRejected:
 
 
 def _failure_of(call: grpc.RpcError) -> _Failure:
-    code, text = call.code(), call.details() or ""
+    return _failure(call.code(), call.details() or "", _details_of(call), _pushback(call))
+
+
+def _failure(code: grpc.StatusCode, text: str, details: list[Any], retry_after: float | None) -> _Failure:
     info, bad, request = (
         error_details_pb2.ErrorInfo(),
         error_details_pb2.BadRequest(),
         error_details_pb2.RequestInfo(),
     )
-    for detail in _details_of(call):
+    for detail in details:
         for message in (info, bad, request):
             detail.Unpack(message)
     return _Failure(
@@ -140,7 +156,7 @@ def _failure_of(call: grpc.RpcError) -> _Failure:
         request_id=request.request_id,
         metadata=dict(info.metadata),
         violations=tuple(_violation(violation) for violation in bad.field_violations),
-        retry_after=_pushback(call),
+        retry_after=retry_after,
     )
 
 
@@ -154,9 +170,14 @@ def _details_of(call: grpc.RpcError) -> list[Any]:
 
 def _pushback(call: grpc.RpcError) -> float | None:
     for trailer in call.trailing_metadata() or ():
-        if trailer.key == PUSHBACK_TRAILER and str(trailer.value).isdigit():
-            return int(trailer.value) / 1000
+        if trailer.key == PUSHBACK_TRAILER:
+            wait = _whole_number(str(trailer.value))
+            return None if wait is None else wait / 1000
     return None
+
+
+def _whole_number(digits: str) -> int | None:
+    return int(digits) if re.fullmatch("[0-9]{1,9}", digits) else None
 
 
 def _violation(wire: error_details_pb2.BadRequest.FieldViolation) -> Violation:

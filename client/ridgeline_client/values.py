@@ -1,7 +1,8 @@
 """Values of a column or a record as the contract wants them; what is missing is `ridgeline.missing`'s to say.
 
 Numbers become float64 with NaN for missing. Categories become a dictionary of texts and int32 codes, 0 for
-missing. Conversions collect what is wrong as (row, message) and raise it all at once.
+missing; texts are sent to the letter, and the server says which of them are missing tokens. Conversions
+collect what is wrong as (row, message) and raise it all at once.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ridgeline import missing
+from ridgeline_client import text
 from ridgeline_client.schema import Kind
 
 T = TypeVar("T")
@@ -64,8 +66,22 @@ def _array_of_typed(column: object) -> npt.NDArray[Any]:
     return np.asarray(column)
 
 
+def number(value: object, tokens: Collection[str] = ()) -> float:
+    """Return one number, NaN when it is missing or a text that is one of the tokens. Raises ValueError."""
+    return missing.number(value, tokens if isinstance(value, str) else ())
+
+
+def category(value: object) -> str:
+    """Return one category, text to the letter. Raises ValueError, also for text that cannot be sent."""
+    if not isinstance(value, str):
+        return missing.category(value)
+    if not text.is_unicode(value):
+        raise ValueError(f"{value!r} is no valid Unicode text")
+    return str(value)
+
+
 def numbers(array: npt.NDArray[Any], tokens: Collection[str] = ()) -> npt.NDArray[np.float64]:
-    """Return a column of numbers, NaN where missing; shape [rows]. Raises BadValues."""
+    """Return a column of numbers, NaN where missing or one of the tokens; shape [rows]. Raises BadValues."""
     if array.dtype.kind in "iufb":
         return array.astype(np.float64)
     _refuse_other_dtypes(array, "numbers")
@@ -74,38 +90,50 @@ def numbers(array: npt.NDArray[Any], tokens: Collection[str] = ()) -> npt.NDArra
             return array.astype(np.float64)
         except OverflowError:  # an integer beyond any float: found again below, with its row
             pass
-    return np.array(_each(array, lambda value: missing.number(value, tokens)), dtype=np.float64)
+    return np.array(_each(array, lambda value: number(value, tokens)), dtype=np.float64)
 
 
-def coded_categories(
-    array: npt.NDArray[Any], tokens: Collection[str] = ()
-) -> tuple[list[str], npt.NDArray[np.int32]]:
+def coded_categories(array: npt.NDArray[Any]) -> tuple[list[str], npt.NDArray[np.int32]]:
     """Return a column of categories as its distinct texts and codes: 0 is missing, i is text i - 1.
 
     Returns:
         The texts in order of first appearance (sorted for numbers), and int32 codes, shape [rows].
 
     Raises:
-        BadValues: a value is neither text nor a number nor missing.
+        BadValues: a value is neither valid Unicode text nor a number nor missing.
     """
     _refuse_other_dtypes(array, "text or numbers")
-    distinct, places = _distinct(array, tokens)
+    distinct, places = _distinct(array)
     codes: dict[str, int] = {missing.MISSING_CATEGORY: 0}
-    lookup = [codes.setdefault(missing.category(value, tokens), len(codes)) for value in distinct]
+    try:
+        lookup = [codes.setdefault(category(value), len(codes)) for value in distinct]
+    except ValueError:  # found again, with every row it stands in
+        _each(array.tolist(), category)
+        raise
     return list(codes)[1:], np.array(lookup, dtype=np.int32)[places]
 
 
-def _distinct(array: npt.NDArray[Any], tokens: Collection[str]) -> tuple[list[object], npt.NDArray[np.intp]]:
+def _distinct(array: npt.NDArray[Any]) -> tuple[list[object], npt.NDArray[np.intp]]:
     """Values of which each stands for one category, and each row's place among them."""
     if array.dtype.kind in "iufb":
         unique, places = np.unique(array, return_inverse=True)
-        return unique.tolist(), places
+        return list(unique), places  # not tolist(): a float32 is written in its own precision
     values = array.tolist()
     if not set(map(type, values)) <= _TYPES_APART:
-        values = _each(values, lambda value: missing.category(value, tokens))
+        values = _each(values, category)
     seen: dict[object, int] = {}
     places = np.array([seen.setdefault(value, len(seen)) for value in values], dtype=np.intp)
     return list(seen), places
+
+
+def record_ids(ids: Iterable[object]) -> list[str]:
+    """Return what the caller calls the rows, as categories are written. Raises ValueError naming a row."""
+    try:
+        # 7.0, an integer in a column with gaps, is called "7".
+        return _each(ids, category)
+    except BadValues as error:
+        row, problem = error.problems[0]
+        raise ValueError(f"row {row}: {problem}") from None
 
 
 def kind_by_type(values: Iterable[object]) -> Kind:

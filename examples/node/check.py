@@ -150,6 +150,29 @@ def check_refusal(client: PricingClient, record: Record) -> None:
         raise AssertionError("the Python client's request was not refused")
 
 
+WRONG_REQUESTS: dict[str, object] = {
+    "recrd: no such field": {"recrd": {}},
+    "record: expected an object, got 5": {"record": 5},
+    'record.numeric["weight"]: expected a number, got "abc"': {"record": {"numeric": {"weight": "abc"}}},
+    'record.numeric["weight"]: expected a number, got null': {"record": {"numeric": {"weight": None}}},
+    'record.categorical["brand"]: expected text, got 7': {"record": {"categorical": {"brand": 7}}},
+    "choice.version: expected a whole number, got 1.5": {"choice": {"version": 1.5}},
+    "explain: expected true or false": {"explain": "yes"},
+    "options.unknown_features: expected one of": {"options": {"unknown_features": "IGNORE"}},
+    "the request: expected an object, got []": [],
+}
+"""What the example says, by the request that makes it say so."""
+
+
+def check_wrong_requests(target: str) -> None:
+    """What is no request is refused with exit code 2 before it is sent."""
+    for message, request in WRONG_REQUESTS.items():
+        code, out, err = node(target, "Predict", request)
+        assert (code, out) == (2, ""), (request, code, out)
+        assert message in err, (request, err)
+    print(f"Wrong use: {len(WRONG_REQUESTS)} requests refused before they were sent")
+
+
 def main() -> None:
     """Check against TARGET, or against a server started for the purpose."""
     target = os.environ.get("TARGET")
@@ -160,6 +183,7 @@ def main() -> None:
             check_predict(client, record)
         check_batch(client, records)
         check_refusal(client, records[0])
+        check_wrong_requests(client.target)
     print("node-check passed")
 
 

@@ -1,9 +1,10 @@
 // Asks a Ridgeline server for prices. The .proto files are loaded at run time: nothing is generated.
 //
-//   node client.mjs Predict '{"record": {"numeric": {"screen_size": 15.6}, "categorical": {"brand": "Apex"}}}'
-//   node client.mjs PredictBatch '{"rows": {"records": [{"numeric": {"screen_size": 15.6}}, {}]}}'
+//   node client.mjs Predict '{"record": {"numeric": {"memory": 16}, "categorical": {"brand": "Aurivox"}}}'
+//   node client.mjs PredictBatch '{"rows": {"records": [{"numeric": {"weight": 1.4}}, {"numeric": {"memory": 8}}]}}'
 //
 // The argument and the answer are the JSON form of the method's messages; a number that is not one is "NaN".
+// What is no such message is refused before anything is sent: the loader would turn it into missing values.
 // TARGET      host:port of the server, localhost:50051 if unset
 // GOOGLEAPIS  folder that holds google/rpc/*.proto, ../../.build/googleapis if unset (make proto-deps)
 // Exit code: 0 answered, 1 refused (the error as JSON on stderr), 2 wrong use.
@@ -11,6 +12,7 @@
 import { fileURLToPath } from "node:url";
 import grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
+import { problemsOf } from "./verify.mjs";
 
 const DEADLINE_MS = 2_000;
 
@@ -38,7 +40,7 @@ const SERVICE_CONFIG = {
         initialBackoff: "0.1s",
         maxBackoff: "1s",
         backoffMultiplier: 2,
-        retryableStatusCodes: ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+        retryableStatusCodes: ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED"],
       },
     },
   ],
@@ -68,9 +70,26 @@ function unpack(any) {
 const toJson = (message) =>
   JSON.stringify(message, (_, value) => (typeof value === "number" && !Number.isFinite(value) ? String(value) : value), 2);
 
-async function main([method, request]) {
+/** The request in JSON text, checked against its message (verify.mjs); throws WrongUse. */
+function parse(text, method) {
+  let request;
+  try {
+    request = JSON.parse(text);
+  } catch (error) {
+    throw new WrongUse(`The request is not JSON: ${error.message}`);
+  }
+  const problems = problemsOf(request, `ridgeline.v1.${method}Request`, definition);
+  if (problems.length > 0) {
+    throw new WrongUse([`The request is no ${method}Request:`, ...problems].join("\n  "));
+  }
+  return request;
+}
+
+class WrongUse extends Error {}
+
+async function main([method, text]) {
   const { PricingService } = grpc.loadPackageDefinition(definition).ridgeline.v1;
-  if (!["Predict", "PredictBatch", "DescribeModel"].includes(method) || request === undefined) {
+  if (!["Predict", "PredictBatch", "DescribeModel"].includes(method) || text === undefined) {
     console.error("usage: node client.mjs Predict|PredictBatch|DescribeModel REQUEST_AS_JSON");
     return 2;
   }
@@ -79,11 +98,11 @@ async function main([method, request]) {
     "grpc.max_receive_message_length": 16 * 1024 * 1024,
   });
   try {
-    console.log(toJson(await call(client, method, JSON.parse(request))));
+    console.log(toJson(await call(client, method, parse(text, method))));
     return 0;
   } catch (error) {
-    if (error instanceof SyntaxError) {
-      console.error(`The request is not JSON: ${error.message}`);
+    if (error instanceof WrongUse) {
+      console.error(error.message);
       return 2;
     }
     console.error(toJson(richError(error)));

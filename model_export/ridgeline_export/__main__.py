@@ -23,6 +23,7 @@ from ridgeline_export import progress as reporting
 from ridgeline_export.card import Card, read_card
 from ridgeline_export.card_view import show
 from ridgeline_export.problems import ExportError, InputError
+from ridgeline_export.release import check_directory
 
 app = typer.Typer(
     help="Make price models: simulate a table, train and export a model, inspect a version.",
@@ -30,7 +31,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-stderr = Console(stderr=True)
+# Names and paths are printed as they are: ":apple:" is a text, not a picture.
+stderr = Console(stderr=True, emoji=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 
@@ -83,19 +85,21 @@ def simulate(
     from ridgeline_export.simulate import DEFAULT_SEED, write  # noqa: PLC0415
     from ridgeline_export.simulate.summary_view import show as show_summary  # noqa: PLC0415
 
+    with _errors():
+        check_directory(out)
     with _errors(), _progress() as progress:
         summary = write(out, DEFAULT_SEED if seed is None else seed, progress)
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(summary), indent=2, default=str))
     else:
-        show_summary(summary, Console())
+        show_summary(summary, Console(emoji=False))
 
 
 def _print(card: Card, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(card.to_json(), indent=2, ensure_ascii=False))
     else:
-        show(card, Console())
+        show(card, Console(emoji=False))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +13,11 @@ from ridgeline.artifact import Window
 from ridgeline.missing import MISSING_CATEGORY
 from ridgeline.tables import Table, TableError
 from ridgeline_export.pipeline import Categorical, Numeric
-from ridgeline_export.problems import InputError, rows_text
-from ridgeline_export.schema import FeatureSection, Schema
+from ridgeline_export.problems import InputError
+from ridgeline_export.schema import Schema
 from ridgeline_export.split import Split, split
+from ridgeline_export.table_checks import table_problems
 from ridgeline_export.times import times_of
-
-LARGEST = 1e100
-"""Larger magnitudes cannot be squared and summed in float64."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +64,7 @@ def read_dataset(path: Path, schema: Schema) -> Dataset:
         table = tables.read(path, schema.columns)
     except TableError as error:
         raise InputError(str(path), [str(error).removeprefix(f"{path}: ")]) from None
-    problems = [*_columns(table), *_cells(table), *_target(table, schema)]
-    for feature in schema.numeric:
-        problems += _range(table, feature)
+    problems = table_problems(table, schema)
     parts, split_problems = _split(table, schema)
     problems += split_problems
     if problems or parts is None:
@@ -92,61 +87,6 @@ def _rows(table: Table, schema: Schema) -> Rows:
     return Rows(numeric, categorical, table.numeric[schema.model.target], number)
 
 
-def _columns(table: Table) -> Iterator[str]:
-    if table.row_count == 0:
-        yield "has no rows; at least a header and some rows of data are needed"
-    for name in table.missing_columns:
-        yield f"column {name!r} is missing; add it, or correct its name in the schema"
-    for name in table.duplicate_columns:
-        yield f"column {name!r} is there more than once; rename or remove the others"
-
-
-def _cells(table: Table) -> Iterator[str]:
-    for bad in table.bad_cells:
-        found = ", ".join(repr(text) for text in dict.fromkeys(bad.found))
-        rows = rows_text(bad.rows, bad.count)
-        yield (
-            f"column {bad.column!r}: expected {bad.expected}, found {found} {rows}; "
-            "correct the cells, leave them empty, or list the text in missing_tokens"
-        )
-    for name, values in table.numeric.items():
-        if (where := np.flatnonzero(np.abs(values) > LARGEST)).size:
-            yield (
-                f"column {name!r}: infinite or beyond {LARGEST:g} {_at(where, table)}; "
-                "correct the cells or leave them empty"
-            )
-
-
-def _target(table: Table, schema: Schema) -> Iterator[str]:
-    name = schema.model.target
-    values = table.numeric.get(name)
-    if values is None:
-        return
-    spoilt = {row for bad in table.bad_cells if bad.column == name for row in bad.rows}
-    where = np.array(
-        [i for i in np.flatnonzero(np.isnan(values)) if i + table.first_row not in spoilt], dtype=np.int64
-    )
-    if where.size:
-        yield f"column {name!r}: the target is missing {_at(where, table)}; fill it or remove the rows"
-
-
-def _range(table: Table, feature: FeatureSection) -> Iterator[str]:
-    values = table.numeric.get(feature.name)
-    if values is None:
-        return
-    low = -np.inf if feature.valid_min is None else feature.valid_min
-    high = np.inf if feature.valid_max is None else feature.valid_max
-    where = np.flatnonzero(((values < low) | (values > high)) & np.isfinite(values))
-    if where.size:
-        bounds = (
-            f"{'-' if feature.valid_min is None else low} to {'-' if feature.valid_max is None else high}"
-        )
-        yield (
-            f"column {feature.name!r}: outside the valid range {bounds} {_at(where, table)}, "
-            f"such as {values[where[0]]}; correct or empty the cells, or widen the range in the schema"
-        )
-
-
 def _split(table: Table, schema: Schema) -> tuple[Split | None, list[str]]:
     times, name = None, schema.model.time
     if table.row_count == 0 or (name is not None and name not in table.other):
@@ -156,7 +96,3 @@ def _split(table: Table, schema: Schema) -> tuple[Split | None, list[str]]:
         if problems:
             return None, problems
     return split(table.row_count, times, schema)
-
-
-def _at(where: npt.NDArray[np.int64], table: Table) -> str:
-    return rows_text([int(i) + table.first_row for i in where[:10]], int(where.size))

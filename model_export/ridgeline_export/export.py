@@ -29,7 +29,7 @@ from ridgeline_export.onnx_graph import to_onnx
 from ridgeline_export.parity import Group, OnnxModel, prove
 from ridgeline_export.pipeline import predict
 from ridgeline_export.progress import Progress, silent
-from ridgeline_export.release import publish
+from ridgeline_export.release import check_directory, publish
 from ridgeline_export.schema import Schema, load
 from ridgeline_export.training import Trained, train
 
@@ -42,11 +42,12 @@ def export_model(
     """Train on a table and publish the model as the next version below `out`; returns `out/<name>/<version>`.
 
     Raises:
-        InputError: the schema or the table has problems; all are named.
+        InputError: the schema or the table has problems, all named; or a file is in the way of `out`.
         ExportError: the exported model does not price as the trained one; nothing is written.
         OSError: `out` cannot be written.
     """
     rules = load(schema)
+    check_directory(out / rules.model.name)
     progress("reading", 0, 1)
     dataset = read_dataset(table, rules)
     progress("reading", 1, 1)

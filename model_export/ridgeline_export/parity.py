@@ -14,7 +14,6 @@ from ridgeline.artifact import (
     NUMERIC_INPUT,
     PARITY_TOLERANCE,
     PRICE_OUTPUT,
-    LinearForm,
     Parity,
 )
 from ridgeline_export.linear import formula_prices
@@ -64,19 +63,21 @@ def prove(model: OnnxModel, trained: Trained, groups: list[Group], progress: Pro
     """Compare the graph and the formula with scikit-learn on every row.
 
     Raises:
-        ExportError: some row differs by more than `PARITY_TOLERANCE`; the worst is named.
+        ExportError: some row differs by more than `PARITY_TOLERANCE`; how many and the worst of all is named.
     """
-    total, done, largest = sum(group.number.size for group in groups), 0, 0.0
+    total, done = sum(group.number.size for group in groups), 0
+    graph, formula = _Comparison("the ONNX graph"), _Comparison("the linear form")
     progress("proof", 0, total)
     for part in _parts(groups):
         expected = predict(trained.pipeline, part.numeric, part.categorical)
-        error = relative_error(model.predict(part.numeric, part.categorical), expected)
-        _check("the ONNX graph", error, part, expected)
-        _check("the linear form", _formula_error(trained.form, part, expected), part, expected)
-        largest = max(largest, float(error.max()))
+        graph.add(part, model.predict(part.numeric, part.categorical), expected)
+        formula.add(part, formula_prices(trained.form, part.numeric, part.categorical), expected)
         done += part.number.size
         progress("proof", done, total)
-    return Parity(row_count=total, largest_error=largest)
+    problems = [text for text in (graph.problem(total), formula.problem(total)) if text]
+    if problems:
+        raise ExportError("; ".join([*problems, "nothing was written"]))
+    return Parity(row_count=total, largest_error=graph.largest)
 
 
 def _parts(groups: list[Group]) -> Iterator[Group]:
@@ -86,17 +87,30 @@ def _parts(groups: list[Group]) -> Iterator[Group]:
             yield Group(group.label, group.number[rows], group.numeric[rows], group.categorical[rows])
 
 
-def _formula_error(form: LinearForm, part: Group, expected: Prices) -> Prices:
-    return relative_error(formula_prices(form, part.numeric, part.categorical), expected)
+class _Comparison:
+    """What one way of pricing says, beside scikit-learn: the largest error so far, where, and how many."""
 
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._differ = 0
+        self._worst = ""
+        self.largest = 0.0
 
-def _check(what: str, error: Prices, part: Group, expected: Prices) -> None:
-    worst = int(np.argmax(error))
-    if error[worst] <= PARITY_TOLERANCE:
-        return
-    count = int(np.count_nonzero(error > PARITY_TOLERANCE))
-    raise ExportError(
-        f"{what} differs from scikit-learn by more than {PARITY_TOLERANCE:g} in {count} of {error.size} rows "
-        f"compared; worst at {part.label} {part.number[worst]}: relative error {error[worst]:.3g} where "
-        f"scikit-learn's price is {expected[worst]:.6f}; nothing was written"
-    )
+    def add(self, part: Group, price: Prices, expected: Prices) -> None:
+        error = relative_error(price, expected)
+        self._differ += int(np.count_nonzero(error > PARITY_TOLERANCE))
+        worst = int(np.argmax(error))
+        if error[worst] > self.largest:
+            self.largest = float(error[worst])
+            self._worst = (
+                f"{part.label} {part.number[worst]}: relative error {self.largest:.3g} where "
+                f"scikit-learn's price is {expected[worst]:.6f}"
+            )
+
+    def problem(self, total: int) -> str | None:
+        if not self._differ:
+            return None
+        return (
+            f"{self._what} differs from scikit-learn by more than {PARITY_TOLERANCE:g} in {self._differ} of "
+            f"{total} rows; worst at {self._worst}"
+        )

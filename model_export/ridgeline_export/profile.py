@@ -28,7 +28,10 @@ def category_shares(values: npt.NDArray[np.object_]) -> tuple[CategoryShare, ...
 
 
 def numeric_profile(name: str, values: Values) -> NumericProfile:
-    """Describe one column float64[n], NaN = missing; all zero and without deciles when nothing is there."""
+    """Describe one column float64[n], NaN = missing.
+
+    Without a value, mean and sd are 0, the missing rate is 1 and there are no deciles.
+    """
     seen = values[~np.isnan(values)]
     rate = (values.size - seen.size) / values.size
     if seen.size == 0:

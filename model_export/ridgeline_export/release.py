@@ -10,9 +10,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ridgeline.artifact import MANIFEST_FILE, version_directories
+from ridgeline_export.problems import InputError
 
 DIRECTORY_MODE = 0o755
 FILE_MODE = 0o644
+
+
+def check_directory(path: Path) -> None:
+    """Check, before any work, that no file is in the way of a directory that is to be written.
+
+    Raises:
+        InputError: `path` or something above it is there and is no directory.
+    """
+    nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise InputError(str(path), [f"{nearest} is no directory; name another with --out, or move it away"])
 
 
 def publish(model: Path, files: Mapping[str, bytes], manifest: Callable[[int], bytes]) -> Path:

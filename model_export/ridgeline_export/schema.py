@@ -6,26 +6,51 @@
 from __future__ import annotations
 
 import datetime
+import math
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic_core import PydanticCustomError
 
 from ridgeline.artifact import Convention, Guard, GuardPolicy, Kind, PriceRange
 from ridgeline.tables import Columns
 from ridgeline_export.problems import InputError
 from ridgeline_export.schema_rules import broken_rules, describe
 
+LARGEST = 1e100
+"""Larger magnitudes cannot be squared and summed in float64."""
+
+
+def _bound(value: float) -> float:
+    if abs(value) > LARGEST:
+        raise PydanticCustomError("bound", f"must be within -{LARGEST:g} and {LARGEST:g}")
+    return value
+
+
+def _start(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | datetime.date):
+        raise PydanticCustomError("start", "must be a date, a timestamp or a number")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise PydanticCustomError("start", "must be a finite number")
+    return value
+
+
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Bound = Annotated[Number, AfterValidator(_bound)]
 Name = Annotated[str, Field(min_length=1)]
+# TOML has lists; nothing else is read as a tuple.
+Names = Annotated[tuple[Name, ...], Field(strict=False)]
+# A date with a time is a date too, and stays as it is, with its zone.
+Start = Annotated[str | int | float | datetime.date, PlainValidator(_start)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):
-    """A table of the schema: keys that are not fields are refused."""
+    """A table of the schema: keys that are not fields are refused, and values of another type."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class ModelSection(Section):
@@ -36,19 +61,19 @@ class ModelSection(Section):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     id: Name | None = None
     time: Name | None = None
-    segments: tuple[Name, ...] = ()
-    refused_columns: tuple[Name, ...] = ()
-    missing_tokens: tuple[Name, ...] = ()
+    segments: Names = ()
+    refused_columns: Names = ()
+    missing_tokens: Names = ()
 
 
 class PriceSection(Section):
     """[price]: the sane range and what happens outside it."""
 
-    min: Number
-    max: Number
+    min: Bound
+    max: Bound
     policy: GuardPolicy = "clamp"
     max_missing_share: Share = 0.5
-    fallback_by: tuple[Name, ...] = ()
+    fallback_by: Names = ()
 
 
 class PenaltySection(Section):
@@ -72,10 +97,7 @@ class HoldoutSection(Section):
     """[holdout]: the last `share` of rows, or the rows at or after `from`."""
 
     share: Annotated[Number, Field(gt=0, lt=1)] | None = None
-    start: Annotated[
-        str | int | float | datetime.date | datetime.datetime | None,
-        Field(alias="from", union_mode="left_to_right"),
-    ] = None
+    start: Annotated[Start | None, Field(alias="from")] = None
 
 
 class IntervalSection(Section):
@@ -92,8 +114,8 @@ class FeatureSection(Section):
     unit: str = ""
     description: str = ""
     required: bool = False
-    valid_min: Number | None = None
-    valid_max: Number | None = None
+    valid_min: Bound | None = None
+    valid_max: Bound | None = None
     acceptable_missing_rate: Share = 1.0
 
 
@@ -106,7 +128,7 @@ class Schema(Section):
     training: TrainingSection = TrainingSection()
     holdout: HoldoutSection = HoldoutSection()
     interval: IntervalSection = IntervalSection()
-    features: Annotated[tuple[FeatureSection, ...], Field(min_length=1)]
+    features: Annotated[tuple[FeatureSection, ...], Field(min_length=1, strict=False)]
 
     @property
     def numeric(self) -> tuple[FeatureSection, ...]:
@@ -151,6 +173,8 @@ def load(path: Path) -> Schema:
         raise InputError(str(path), [f"cannot be read: {error.strerror}"]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(str(path), [f"is not TOML: {error}"]) from None
+    except RecursionError:
+        raise InputError(str(path), ["is not a schema: lists or tables are nested too deeply"]) from None
 
 
 def parse(raw: dict[str, Any], where: str) -> Schema:
@@ -159,7 +183,9 @@ def parse(raw: dict[str, Any], where: str) -> Schema:
     try:
         schema = Schema.model_validate(raw)
     except ValidationError as error:
-        problems = [describe(detail, raw) for detail in error.errors()]
+        # pydantic counts only entries that are right, and would call a list of wrong ones too short.
+        details = [d for d in error.errors() if not (d["type"] == "too_short" and d["input"])]
+        problems = [describe(detail, raw) for detail in details]
     problems += broken_rules(raw)
     if problems:
         raise InputError(where, problems)

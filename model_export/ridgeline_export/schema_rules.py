@@ -20,7 +20,7 @@ def describe(detail: Mapping[str, Any], raw: Mapping[str, Any]) -> str:
         return f"{where}: unknown key; correct its spelling or remove it"
     if detail["type"] == "missing":
         return f"{where}: missing; add it"
-    message = str(detail["msg"]).replace("Input should", "must")
+    message = str(detail["msg"]).replace("Input should", "must").replace("tuple", "list")  # TOML's word
     return f"{where}: {message[:1].lower()}{message[1:]}, got {detail['input']!r}"
 
 
@@ -55,18 +55,19 @@ def _names(features: list[dict[str, Any]], model: Mapping[str, Any]) -> Iterator
     for name, count in counts.items():
         if count > 1:
             yield f"features[{name}]: declared {count} times; names must be unique"
-    roles = {role: model.get(role) for role in ("target", "id", "time")}
+    roles = {role: name for role in ("target", "id", "time") if isinstance(name := model.get(role), str)}
     for role, name in roles.items():
         if name in counts:
             yield f"features[{name}]: is the {role} column, which must not be a feature; remove the feature"
-    refused = _list(model.get("refused_columns"))
+    refused = _texts(model.get("refused_columns"))
     for name in refused:
         if name in counts:
             yield f"features[{name}]: is in refused_columns (known only after the sale); remove the feature"
-    if roles["target"] is not None and roles["target"] in refused:
-        yield f"model.target: {roles['target']!r} is in refused_columns; remove it from one of them"
-    if roles["target"] is not None and roles["target"] in (roles["id"], roles["time"]):
-        yield f"model.target: {roles['target']!r} is also the id or time column; name another column"
+    target = roles.get("target")
+    if target is not None and target in refused:
+        yield f"model.target: {target!r} is in refused_columns; remove it from one of them"
+    if target is not None and target in (roles.get("id"), roles.get("time")):
+        yield f"model.target: {target!r} is also the id or time column; name another column"
 
 
 def _categorical_lists(
@@ -75,12 +76,12 @@ def _categorical_lists(
     categorical = {feature["name"] for feature in features if feature.get("kind") == "categorical"}
     lists = {"model.segments": model.get("segments"), "price.fallback_by": price.get("fallback_by")}
     for where, names in lists.items():
-        for name, count in Counter(n for n in _list(names) if isinstance(n, str)).items():
+        for name, count in Counter(_texts(names)).items():
             if name not in categorical:
                 yield f"{where}: {name!r} is not a categorical feature; declare it as one or remove it"
             if count > 1:
                 yield f"{where}: {name!r} is listed {count} times; list it once"
-    if TIER in _list(model.get("segments")):
+    if TIER in _texts(model.get("segments")):
         yield f"model.segments: {TIER!r} is the name of a segment every model has; rename the feature"
 
 
@@ -116,6 +117,10 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _texts(value: object) -> list[str]:
+    return [entry for entry in _list(value) if isinstance(entry, str)]
 
 
 def _table(value: object) -> Mapping[str, Any]:

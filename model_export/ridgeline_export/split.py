@@ -32,12 +32,19 @@ class Split:
 def split(row_count: int, times: Times | None, schema: Schema) -> tuple[Split | None, list[str]]:
     """Split a table as the schema says; returns None and the problems when that is impossible.
 
-    Rows are ordered by time, or stay in file order without a time column; rows of one time keep file order.
+    Rows are ordered by time, or stay in file order without a time column; rows of one time keep file order
+    and are never on both sides.
     """
     problems = _wrong_times(times, schema)
     if problems:
         return None, problems
     order, first = _cut(row_count, times, schema)
+    if first == 0 and times is not None:
+        problem = (
+            f"all rows from {times.texts[order[0]]} on are held out: no earlier row is left to train on; "
+            "bring rows of other times, move the start of the holdout or lower holdout.share"
+        )
+        return None, [problem]
     training, holdout = _window(order[:first], order[first:], times, schema), order[first:]
     problems = _too_few(training.size, holdout.size, schema)
     if problems:
@@ -54,7 +61,11 @@ def _cut(row_count: int, times: Times | None, schema: Schema) -> tuple[Index, in
     if start is not None and times is not None:
         return order, int(np.searchsorted(times.values[order], _position(start, times)))
     share = DEFAULT_SHARE if schema.holdout.share is None else schema.holdout.share
-    return order, row_count - math.ceil(row_count * share)
+    first = row_count - math.ceil(row_count * share)
+    if times is None:
+        return order, first
+    ordered = times.values[order]
+    return order, int(np.searchsorted(ordered, ordered[first]))
 
 
 def _window(training: Index, holdout: Index, times: Times | None, schema: Schema) -> Index:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,10 @@ class Times:
 
 def times_of(name: str, column: pa.ChunkedArray, first_row: int) -> tuple[Times | None, list[str]]:
     """Read a column of dates, timestamps (ISO 8601) or numbers; returns None and the problems otherwise."""
-    distinct = column.unique().to_pylist()
+    try:
+        distinct = column.unique().to_pylist()
+    except pa.ArrowNotImplementedError:  # lists and other nested types
+        return None, [f"column {name!r}: expected dates, timestamps or numbers, found {column.type}"]
     as_number = {value: _number(value) for value in distinct}
     is_date = any(number is None for value, number in as_number.items() if value not in (None, ""))
     parsed = {value: seconds(value) if is_date else as_number[value] for value in distinct}
@@ -61,7 +65,7 @@ def seconds(value: object) -> float | None:
 
 
 def _number(value: object) -> float | None:
-    if not isinstance(value, str | int | float) or isinstance(value, bool):
+    if not isinstance(value, str | int | float | Decimal) or isinstance(value, bool):
         return None
     try:
         number = float(value)

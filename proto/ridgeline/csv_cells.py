@@ -73,7 +73,9 @@ def read_cells(path: Path, header: Header, wanted: list[str]) -> pa.Table:
                 "remove them, or write their delimiters if the rows are meant"
             )
     if unfit:
-        problems.append(f"{len(unfit)} rows do not fit the header of {len(header.names)} columns: {_listed(unfit)}")
+        problems.append(
+            f"{len(unfit)} rows do not fit the header of {len(header.names)} columns: {_listed(unfit)}"
+        )
     if problems:
         raise MalformedCsv("; ".join(problems))
     return raw
@@ -92,7 +94,10 @@ def _parse(path: Path, header: Header, wanted: list[str]) -> tuple[pa.Table, lis
         include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
     )
     parse_options = pyarrow.csv.ParseOptions(
-        delimiter=header.delimiter, newlines_in_values=True, invalid_row_handler=skip, ignore_empty_lines=False
+        delimiter=header.delimiter,
+        newlines_in_values=True,
+        invalid_row_handler=skip,
+        ignore_empty_lines=False,
     )
     for threads in (True, False):  # only one thread knows the numbers of rows that do not fit
         unfit.clear()

@@ -17,18 +17,22 @@ Numbers = npt.NDArray[np.float64]
 Categories = npt.NDArray[np.object_]
 
 LISTED_ROWS = 5
-"""How many rows and texts of bad cells are listed; all are counted."""
+"""How many rows, or texts of bad cells, a message lists; all are counted."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BadCells:
-    """Cells of one column that do not fit: how many, the first rows as a person counts, what was found."""
+    """Cells of one column that do not fit: all rows as a person counts, int64[count], and the first texts."""
 
     column: str
-    count: int
-    rows: tuple[int, ...]
+    rows: npt.NDArray[np.int64]
     found: tuple[str, ...]
     expected: str
+
+    @property
+    def count(self) -> int:
+        """How many cells do not fit."""
+        return int(self.rows.size)
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,10 @@ def numbers_of(name: str, column: pa.ChunkedArray, place: Place, bad: list[BadCe
         if wrong.any():
             bad.append(_bad_cells(name, column, wrong, place.first_row, "a number"))
         return values
-    gaps = missing.missing_numbers(place.tokens)
-    return np.where(np.isin(fast, list(gaps)), missing.MISSING_NUMBER, fast) if gaps else fast
+    gaps = list(missing.missing_numbers(place.tokens))
+    if pa.types.is_float32(_plain(column).type):  # -99.9 in a column of float32 is another number
+        gaps += np.array(gaps, dtype=np.float32).tolist()
+    return np.where(np.isin(fast, gaps), missing.MISSING_NUMBER, fast) if gaps else fast
 
 
 def categories_of(name: str, column: pa.ChunkedArray, place: Place, bad: list[BadCells]) -> Categories:
@@ -131,13 +137,14 @@ def _distinct(chunk: pa.Array) -> tuple[list[object], npt.NDArray[np.int64]]:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # lists and other nested types
         return chunk.to_pylist(), np.arange(len(chunk))
     codes = pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
-    return encoded.dictionary.to_pylist(), codes
+    values = encoded.dictionary
+    # As float32 and not as Python's float: the rule writes a number in its own precision.
+    return list(values.to_numpy()) if pa.types.is_float32(values.type) else values.to_pylist(), codes
 
 
 def _bad_cells(
     name: str, column: pa.ChunkedArray, wrong: npt.NDArray[np.bool_], first_row: int, expected: str
 ) -> BadCells:
-    rows = [int(row) for row in np.flatnonzero(wrong)]
-    listed = rows[:LISTED_ROWS]
-    found = tuple(str(column[row].as_py()) for row in listed)
-    return BadCells(name, len(rows), tuple(row + first_row for row in listed), found, expected)
+    rows = np.flatnonzero(wrong)
+    found = tuple(str(column[int(row)].as_py()) for row in rows[:LISTED_ROWS])
+    return BadCells(name, rows.astype(np.int64) + first_row, found, expected)

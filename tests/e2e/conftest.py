@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grpc
 import numpy as np
+import pandas as pd
 import pytest
 
 from ridgeline.v1 import pricing_service_pb2 as pb
@@ -75,8 +76,11 @@ def strict_stub(techmart: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         assert schema.count(head) == 1
         schema = schema.replace(head, f"{head}required = true\n")
     (directory / "schema.toml").write_text(schema, encoding="utf-8")
+    table = pd.read_csv(techmart / "training.csv", dtype=str, keep_default_na=False)
+    table = table[(table[list(REQUIRED)] != "").all(axis="columns")]
+    table.to_csv(directory / "training.csv", index=False)
     created = datetime(2026, 6, 1, tzinfo=UTC)
-    export_model(techmart / "training.csv", directory / "schema.toml", directory / "models", created=created)
+    export_model(directory / "training.csv", directory / "schema.toml", directory / "models", created=created)
     with serving(directory / "models") as app, grpc.insecure_channel(app.address) as channel:
         yield PricingServiceStub(channel)
 

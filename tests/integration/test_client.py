@@ -29,6 +29,7 @@ from ridgeline_client import (
 from support.stub_server import Failure, StubServer, StubServicer, description, feature, running_stub
 
 UNAVAILABLE = Failure(grpc.StatusCode.UNAVAILABLE)
+CANCELLED = Failure(grpc.StatusCode.CANCELLED)
 FAST = RetryPolicy(initial_backoff=0.01, max_backoff=0.01)
 
 
@@ -110,7 +111,9 @@ def test_a_model_whose_kinds_changed_is_asked_about_again(client: PricingClient,
     assert dict(stub.servicer.requests["Predict"][-1].record.numeric) == {"shelf": 7.0}
 
 
-@pytest.mark.parametrize("failure", [UNAVAILABLE, overloaded(1)], ids=["unavailable", "overloaded"])
+@pytest.mark.parametrize(
+    "failure", [UNAVAILABLE, overloaded(1), CANCELLED], ids=["unavailable", "overloaded", "cancelled"]
+)
 @pytest.mark.parametrize("method", ["Predict", "PredictBatch", "DescribeModel"])
 def test_pure_calls_are_tried_again(
     client: PricingClient, stub: StubServer, method: str, failure: Failure
@@ -190,6 +193,71 @@ def test_every_call_has_a_deadline(stub: StubServer) -> None:
     assert 21 < stub.servicer.seconds_left[4] < 1_100
 
 
+def test_a_call_that_the_server_keeps_cancelling_is_unavailable(
+    client: PricingClient, stub: StubServer
+) -> None:
+    stub.servicer.fail("Predict", *[CANCELLED] * 4)
+    with pytest.raises(Unavailable, match="cancelled the call: scripted"):
+        client.predict({"ram": 1})
+    assert len(stub.servicer.requests["Predict"]) == 4
+
+
+def test_closing_the_client_ends_its_calls_and_blames_no_server(stub: StubServer) -> None:
+    stub.servicer.hold = threading.Event()
+    client = PricingClient(stub.address, timeout=30, retry=FAST)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.predict, {"ram": 1})
+        stub.servicer.priced.acquire(timeout=10)
+        client.close()
+        with pytest.raises(ValueError, match="closed while it waited"):
+            waiting.result()
+
+
+def test_a_token_that_became_a_category_reaches_the_server(client: PricingClient, stub: StubServer) -> None:
+    stub.servicer.description = description(missing_tokens=["NA"])
+    client.predict({"brand": "NA", "ram": "NA"})
+    assert dict(stub.servicer.requests["Predict"][-1].record.categorical) == {"brand": "NA"}
+    rollout = pb.ModelRef(name="techmart", version=4, digest="ef" * 32)
+    stub.servicer.description = description(model=rollout)
+    client.predict_batch({"brand": ["NA"]})
+    (column,) = stub.servicer.requests["PredictBatch"][-1].columns.categorical
+    assert list(column.dictionary) == ["NA"]
+    with pytest.raises(InvalidInput, match="expected a number, got 'NA'"):
+        client.predict({"ram": "NA"})
+    assert len(stub.servicer.requests["DescribeModel"]) == 2
+
+
+def test_a_limit_that_was_raised_is_noticed(client: PricingClient, stub: StubServer) -> None:
+    stub.servicer.description = description(limits=pb.Limits(max_rows=100, max_message_bytes=700))
+    client.predict({"ram": 1})
+    stub.servicer.description = description(limits=pb.Limits(max_rows=100, max_message_bytes=7_000))
+    assert len(client.predict_batch({"ram": np.ones(100)})) == 100
+
+
+def test_rows_are_counted_before_they_are_converted(client: PricingClient, stub: StubServer) -> None:
+    stub.servicer.description = description(limits=pb.Limits(max_rows=100))
+    with pytest.raises(InvalidInput) as caught:
+        client.predict_batch({"ram": ["cheap"] * 101})
+    assert [violation.reason for violation in caught.value.violations] == ["ROW_LIMIT_EXCEEDED"]
+
+
+def test_a_refused_column_is_called_by_its_name(client: PricingClient, stub: StubServer) -> None:
+    bad = error_details_pb2.BadRequest()
+    for path in ("columns.numeric.names[1]", "columns.categorical[0].name", "columns.categorical[1].codes"):
+        bad.field_violations.add(field=path, reason="OUT_OF_VALID_RANGE", description="no")
+    for path in ("columns.numeric.names[9]", "columns.row_count"):
+        bad.field_violations.add(field=path, reason="INVALID_FIELD", description="no")
+    info = error_details_pb2.ErrorInfo(reason="INVALID_INPUT", domain="ridgeline")
+    request = error_details_pb2.RequestInfo(request_id="r-17")
+    refused = Failure(grpc.StatusCode.INVALID_ARGUMENT, "no", [bad, info, request])
+    stub.servicer.fail("PredictBatch", refused)
+    with pytest.raises(InvalidInput, match="  weight: no") as caught:
+        client.predict_batch({"ram": [1], "brand": ["a"], "weight": [2], "shelf": [3]})
+    assert [v.feature for v in caught.value.violations] == ["weight", "brand", "shelf", "", ""]
+    assert (caught.value.request_id, caught.value.violation_count) == ("r-17", 5)
+    assert isinstance(caught.value.__cause__, grpc.RpcError)
+
+
 def test_a_late_answer_is_a_deadline_exceeded(client: PricingClient, stub: StubServer) -> None:
     client.describe()
     stub.servicer.hold = threading.Event()
@@ -197,7 +265,7 @@ def test_a_late_answer_is_a_deadline_exceeded(client: PricingClient, stub: StubS
         client.predict({"ram": 1}, timeout=0.05)
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 1e20, 86_401])
 def test_a_timeout_is_a_number_of_seconds(timeout: float) -> None:
     with pytest.raises(ValueError, match="seconds above 0"):
         PricingClient("localhost:1", timeout=timeout)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -104,6 +107,14 @@ def test_the_version_and_unknown_features_are_passed_on(run: Run, stub: StubServ
         (["ram=1", "--target", "localhost"], "expected HOST:PORT"),
         (["ram=1", "--timeout", "0"], "seconds above 0"),
         (["ram=1", "--record-id", "\udcff"], "no valid Unicode"),
+        (["ram=1", "--model", "\udcff"], "model is no valid Unicode text"),
+        (["b\udcff=1"], r"the feature's name 'b\udcff' is no valid Unicode text"),
+        (["ram=1", "--version", "9" * 20], "Invalid value for '--version'"),
+        (["ram=1", "--target", "localhost:²"], "expected HOST:PORT"),
+        (["ram=1", "--target", "dns:"], "names no server"),
+        (["ram=1", "--timeout", "1e20"], "at most 86400"),
+        (["--json-record", "[1]"], "one JSON object, got list"),
+        (["--json-record", '{"ram": ' + "9" * 5_000 + "}"], "5,000 digits"),
         (["ram=\udcff"], "expected a number"),
         (["brand=\udcff"], "brand"),
     ],
@@ -140,6 +151,24 @@ def test_failures_have_their_exit_codes(
     for_machines = run("predict", "ram=1", "--json")
     assert for_machines.exit_code == exit_code
     assert json.loads(for_machines.stderr)["error"]["reason"] == reason
+
+
+def test_a_terminal_that_knows_only_ascii_gets_no_traceback(stub: StubServer) -> None:
+    command = [sys.executable, "-m", "ridgeline_client", "predict", "--target", stub.address]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "200"}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *arguments], env=environment, capture_output=True, text=True, check=False
+        )
+
+    people = run("ram=1", "--record-id", "é")
+    assert people.returncode == 0, people.stderr
+    assert r"\xe9" in people.stdout
+    assert json.loads(run("ram=1", "--record-id", "é", "--json").stdout)["record_id"] == "é"
+    refused = run("ram=é", "--json")
+    assert refused.returncode == 2
+    assert "'é'" in json.loads(refused.stderr)["error"]["message"]
 
 
 def test_no_server_is_exit_code_4(run: Run) -> None:

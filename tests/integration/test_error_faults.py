@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server import errors
 from ridgeline_server.app import App
 from ridgeline_server.engine.model import OnnxModel

@@ -98,6 +98,8 @@ class StubServicer(pb_grpc.PricingServiceServicer):
     metadata: list[dict[str, Any]] = field(default_factory=list)
     hold: threading.Event | None = None
     """When set, prices are held back until the event is."""
+    priced: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    """Released once per request for one price, when it has arrived."""
 
     def fail(self, method: str, *failures: Failure | None) -> None:
         """Script the next attempts of a method."""
@@ -126,6 +128,7 @@ class StubServicer(pb_grpc.PricingServiceServicer):
 
     def Predict(self, request: pb.PredictRequest, context: grpc.ServicerContext) -> pb.PredictResponse:
         self._enter("Predict", request, context)
+        self.priced.release()
         if self.hold is not None:
             self.hold.wait(10)
         given = {name: value for name, value in request.record.numeric.items() if not math.isnan(value)}

@@ -104,6 +104,9 @@ def export(directory: Path, policy: str = "clamp", *, required: bool = False) ->
     schema = directory / "schema.toml"
     schema.write_text(SCHEMA.format(policy=policy, required=str(required).lower()))
     data = directory / "table.csv"
-    table().to_csv(data, index=False)
+    products = table()
+    if required:
+        products["brand"] = products["brand"].replace("", "Acme")
+    products.to_csv(data, index=False)
     export_model(data, schema, directory / "models", created=CREATED)
     return directory / "models"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import typer
 from rich.console import Console
 
 from ridgeline_client import errors
@@ -35,10 +36,10 @@ def exit_code(error: errors.RidgelineError) -> int:
 
 def report(error: errors.RidgelineError, *, as_json: bool) -> None:
     """Say on standard error what went wrong, for a person or as one JSON object."""
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     if as_json:
-        console.print(json.dumps({"error": _facts(error)}, ensure_ascii=False, allow_nan=False))
+        typer.echo(json.dumps({"error": _facts(error)}, allow_nan=False), err=True)
     else:
+        console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
         console.print(f"error: {error}", style="red")
 
 

@@ -12,7 +12,7 @@ import typer
 from ridgeline_client.cli import failures
 from ridgeline_client.client import DEFAULT_TARGET, DEFAULT_TIMEOUT, PricingClient
 from ridgeline_client.errors import RidgelineError
-from ridgeline_client.schema import Selection
+from ridgeline_client.schema import MAX_VERSION, Selection
 
 Target = Annotated[
     str,
@@ -23,7 +23,9 @@ Target = Annotated[
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Longest wait for an answer.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines instead of tables for people.")]
 Model = Annotated[str, typer.Option("--model", help="The model's name; the server's default when left out.")]
-Version = Annotated[int | None, typer.Option("--version", min=1, help="The model's version number.")]
+Version = Annotated[
+    int | None, typer.Option("--version", min=1, max=MAX_VERSION, help="The model's version number.")
+]
 Label = Annotated[str | None, typer.Option("--label", help="A label of a version.")]
 Digest = Annotated[str | None, typer.Option("--digest", help="The digest of a version.")]
 

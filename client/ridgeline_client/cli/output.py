@@ -27,9 +27,9 @@ def to_plain(value: object) -> object:
 
 
 def to_json(result: object, **further: object) -> str:
-    """Return a result, a dataclass or a mapping, as indented JSON text, `further` facts behind its own."""
+    """Return a result, a dataclass or a mapping, as indented JSON, `further` facts behind its own; ASCII."""
     facts = result if isinstance(result, Mapping) else _fields(result)
-    return json.dumps(to_plain({**facts, **further}), indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(to_plain({**facts, **further}), indent=2, allow_nan=False)
 
 
 def _fields(result: Any) -> dict[str, object]:

@@ -21,7 +21,7 @@ def from_pairs(pairs: Sequence[str]) -> dict[str, object]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            problems.append(f"{pair!r} is not of the form FEATURE=VALUE, such as screen_size=6.1")
+            problems.append(f"{pair!r} is not of the form FEATURE=VALUE, such as memory=16")
         elif name in record:
             problems.append(f"{name} is given twice")
         record[name] = value
@@ -34,7 +34,7 @@ def from_json(source: str, stdin: TextIO) -> dict[str, object]:
     """Return the record in JSON text, in a file, or on standard input ("-").
 
     Args:
-        source: text that starts with a brace is the record itself, anything else names a file.
+        source: text that starts with a brace or a bracket is the JSON itself, anything else names a file.
         stdin: read when `source` is "-".
 
     Raises:
@@ -47,18 +47,27 @@ def from_json(source: str, stdin: TextIO) -> dict[str, object]:
     except UnicodeDecodeError:
         raise BadRecord(f"{source} is not UTF-8 text") from None
     try:
-        record = json.loads(text, object_pairs_hook=_unique)
+        record = json.loads(text, object_pairs_hook=_unique, parse_int=_integer)
     except json.JSONDecodeError as error:
         raise BadRecord(f"the record is not JSON: {error}") from None
+    except RecursionError:
+        raise BadRecord("the record must be one flat JSON object, this one is nested too deeply") from None
     if not isinstance(record, dict):
         raise BadRecord(f"the record must be one JSON object, got {type(record).__name__}")
     return record
 
 
 def _json_text(source: str, stdin: TextIO) -> str:
-    if source.lstrip().startswith("{"):
+    if source.lstrip().startswith(("{", "[")):
         return source
     return stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8-sig")
+
+
+def _integer(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError:
+        raise BadRecord(f"no feature has a number of {len(digits):,} digits: {digits[:20]}...") from None
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -20,7 +20,7 @@ SHOWN_NOTICES = 8
 
 def show(*parts: RenderableType) -> None:
     """Print to standard output."""
-    Console(highlight=False).print(Group(*parts))
+    Console(highlight=False, markup=False, emoji=False).print(Group(*parts))
 
 
 def prediction(answer: Prediction, interval_level: float) -> RenderableType:
@@ -35,7 +35,7 @@ def prediction(answer: Prediction, interval_level: float) -> RenderableType:
 
 def _notices(notices: Sequence[Notice]) -> Iterable[tuple[str, str]]:
     for kind in dict.fromkeys(notice.kind for notice in notices):
-        of_kind = [notice for notice in notices if notice.kind is kind]
+        of_kind = [notice for notice in notices if notice.kind == kind]
         yield from ((kind.name, notice.message) for notice in of_kind[:SHOWN_NOTICES])
         if len(of_kind) > SHOWN_NOTICES:
             yield kind.name, f"and {len(of_kind) - SHOWN_NOTICES} more, --json shows all"
@@ -92,7 +92,8 @@ def description(model: ModelDescription) -> RenderableType:
 def _model_facts(model: ModelDescription) -> Table:
     guard, interval, metrics, limits = model.guard, model.interval, model.metrics, model.limits
     prices = f"{guard.min_price:g} to {guard.max_price:g} {model.currency}, outside: {guard.policy}"
-    accuracy = f"RMSE {metrics.rmse:.2f}, MAE {metrics.mae:.2f}, R2 {metrics.r2:.4f}"
+    r2 = "undefined" if math.isnan(metrics.r2) else f"{metrics.r2:.4f}"
+    accuracy = f"RMSE {metrics.rmse:.2f}, MAE {metrics.mae:.2f}, R2 {r2}"
     return _facts(
         [
             ("Model", f"{model.model.name} version {model.model.version}"),

@@ -43,7 +43,9 @@ class Feature(Part):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if (self.training_min is None) != (self.training_max is None):
-            raise ValueError(f"{self.name!r} has one of training_min and training_max; it must have both or none")
+            raise ValueError(
+                f"{self.name!r} has one of training_min and training_max; it must have both or none"
+            )
         for part in ("valid", "training"):
             low, high = getattr(self, f"{part}_min"), getattr(self, f"{part}_max")
             if low is not None and high is not None and low > high:

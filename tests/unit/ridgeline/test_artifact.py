@@ -74,6 +74,39 @@ def test_numbers_are_finite(number: str) -> None:
         parse(LinearForm, content, "linear.json")
 
 
+def test_a_scale_is_not_zero() -> None:
+    term = '{"name": "a", "fill": 0, "centre": 0, "scale": 0, "coefficient": 1}'
+    content = f'{{"base": 1, "numeric": [{term}], "categorical": []}}'.encode()
+    with pytest.raises(ArtifactError, match="numeric.0.scale: .*must not be zero"):
+        parse(LinearForm, content, "linear.json")
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        ({"valid_min": 3.0, "valid_max": 2.0}, "has valid_min 3.0 above valid_max 2.0"),
+        ({"training_min": 3.0, "training_max": 2.0}, "has training_min 3.0 above training_max 2.0"),
+        ({"training_min": None, "training_max": 2.0}, "has one of training_min and training_max"),
+        ({"training_min": 2.0, "training_max": None}, "has one of training_min and training_max"),
+    ],
+)
+def test_bounds_of_a_feature_are_in_order(
+    stored: dict[str, Any], bounds: dict[str, float | None], message: str
+) -> None:
+    features = [stored["features"][0] | bounds, *stored["features"][1:]]
+    with pytest.raises(ArtifactError, match=f"features.0: .*'screen_size' {message}"):
+        read({**stored, "features": features})
+
+
+def test_the_price_range_is_not_empty_and_holds_every_fallback_price(stored: dict[str, Any]) -> None:
+    for price_range in ({"min": 400.0, "max": 100.0}, {"min": 400.0, "max": 400.0}):
+        with pytest.raises(ArtifactError, match="price_range: .*must be below max"):
+            read({**stored, "price_range": price_range})
+    fallback = {"overall": 99.0, "tables": [{"feature": "brand", "prices": {"Acme": 200.0, "NA": 401.0}}]}
+    with pytest.raises(ArtifactError, match="fallback.overall 99.0, fallback of brand 'NA' 401.0: outside"):
+        read({**stored, "fallback": fallback})
+
+
 def test_what_is_not_json_is_refused() -> None:
     with pytest.raises(ArtifactError, match="is not JSON"):
         parse(Manifest, b"{", "manifest.json")

@@ -15,26 +15,75 @@ from hypothesis import strategies as st
 from ridgeline import missing
 
 
-@pytest.mark.parametrize("value", [None, math.nan, np.nan, np.float32("nan"), pd.NA, pd.NaT, ""])
+@pytest.mark.parametrize(
+    "value", [None, math.nan, np.nan, np.float32("nan"), pd.NA, pd.NaT, "", Decimal("NaN"), Decimal("sNaN")]
+)
 def test_what_is_missing(value: object) -> None:
     assert missing.category(value) == ""
     assert math.isnan(missing.number(value))
 
 
 @pytest.mark.parametrize(
-    "text", ["NA", "None", "nan", "null", "007", "missing_value", " ", "1e3", "7.00", "-0.5", "TRUE"]
+    "text",
+    [
+        "NA",
+        "None",
+        "nan",
+        "null",
+        "007",
+        "missing_value",
+        " ",
+        "1e3",
+        "7.00",
+        "-0.5",
+        "TRUE",
+        "1.5e+00",
+        "07.0",
+    ],
 )
 def test_text_is_a_category_to_the_letter(text: str) -> None:
     assert missing.category(text) == text
 
 
-@pytest.mark.parametrize("value", [7, 7.0, np.int8(7), np.float32(7), np.uint64(7), "7", "7.0"])
+WHOLE = [7, 7.0, np.int8(7), np.float32(7), np.uint64(7), Decimal(7), Decimal("7.00"), "7", "7.0", "7e+00"]
+
+
+@pytest.mark.parametrize("value", WHOLE)
 def test_a_whole_number_is_one_category_in_every_spelling(value: object) -> None:
     assert missing.category(value) == "7"
 
 
+@pytest.mark.parametrize("token", ["7", "7.0"])
+@pytest.mark.parametrize("value", WHOLE)
+def test_a_token_is_missing_in_every_spelling(value: object, token: str) -> None:
+    assert missing.category(value, [token]) == ""
+    assert math.isnan(missing.number(value, [token]))
+
+
+@pytest.mark.parametrize("token", ["True", "true"])
+@pytest.mark.parametrize("value", [True, np.bool_(True), "True", "true"])
+def test_a_boolean_token_is_missing_in_every_spelling(value: object, token: str) -> None:
+    assert missing.category(value, [token]) == ""
+
+
 @pytest.mark.parametrize(
-    ("value", "text"), [(True, "true"), (np.bool_(False), "false"), ("True", "true"), (0.5, "0.5")]
+    ("value", "text"),
+    [
+        (True, "true"),
+        (np.bool_(False), "false"),
+        ("True", "true"),
+        (0.5, "0.5"),
+        (Decimal("0.10"), "0.1"),
+        (Decimal("-Infinity"), "-inf"),
+        (Decimal(12345678901234567890), "12345678901234567890"),
+        (np.float32(0.1), "0.1"),
+        (np.float16(0.1), "0.1"),
+        (-0.0, "0"),
+        ("-0.0", "0"),
+        (1e16, "10000000000000000"),
+        ("1e+16", "10000000000000000"),
+        ("1.5e+16", "15000000000000000"),
+    ],
 )
 def test_other_scalars_as_categories(value: object, text: str) -> None:
     assert missing.category(value) == text
@@ -51,6 +100,7 @@ def test_tokens_are_missing_as_text_and_as_numbers() -> None:
     assert [missing.category(v, tokens) for v in ("n/a", "-999", -999, -999.0, "-999.0")] == [""] * 5
     assert all(math.isnan(missing.number(v, tokens)) for v in ("n/a", "-999", -999, -999.0, "-999.0"))
     assert missing.number(-998, tokens) == -998
+    assert math.isnan(missing.number(np.float32(-99.9), ["-99.9"]))
     assert missing.missing_numbers([*tokens, "nan", "inf"]) == {-999.0}
 
 
@@ -78,6 +128,14 @@ def test_categories_of_many() -> None:
 def test_whole_numbers_agree_with_what_pandas_writes(value: int) -> None:
     written = pd.DataFrame({"c": [float(value)]}).to_csv(index=False).splitlines()[1]
     assert missing.category(written) == missing.category(value) == missing.category(float(value))
+
+
+@settings(deadline=None)
+@given(st.floats(allow_nan=False, allow_infinity=False, width=32), st.sampled_from(["float32", "float64"]))
+def test_floats_agree_with_what_pandas_writes(value: float, dtype: str) -> None:
+    column = pd.Series([value], dtype=dtype)
+    written = pd.DataFrame({"c": column}).to_csv(index=False).splitlines()[1]
+    assert missing.category(written) == missing.category(column.to_numpy()[0])
 
 
 @settings(deadline=None)

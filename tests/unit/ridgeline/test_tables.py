@@ -58,16 +58,78 @@ def test_bad_cells_are_counted_and_listed_with_their_rows(tmp_path: Path) -> Non
     path.write_text("size\n1\nx\n\n3\n" + "y\n" * 9)
     table = read(path, Columns(numeric=["size"]))
     [bad] = table.bad_cells
-    assert (bad.column, bad.count, bad.rows[:2], bad.found[:2]) == ("size", 10, (3, 5), ("x", "y"))
-    assert len(bad.rows) == 5
-    np.testing.assert_array_equal(np.isnan(table.numeric["size"]), [False, True, False] + [True] * 9)
+    assert (bad.column, bad.count, bad.found) == ("size", 10, ("x", "y", "y", "y", "y"))
+    assert bad.rows.tolist() == [3, *range(6, 15)]
+    np.testing.assert_array_equal(np.isnan(table.numeric["size"]), [False, True, True, False] + [True] * 9)
 
 
 def test_rows_are_numbered_as_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    path.write_text('size,brand\n1,"two\nlines"\nx,b\n')
-    [bad] = read(path, Columns(numeric=["size"], categorical=["brand"])).bad_cells
-    assert bad.rows == (3,)
+    path.write_text('size,brand,note\n1,a,"two\nlines"\nx,b,\n')
+    [bad] = read(path, Columns(numeric=["size"], categorical=["brand"], other=["note"])).bad_cells
+    assert bad.rows.tolist() == [3]
+
+
+def test_categories_with_line_breaks_in_a_csv_and_with_nul_anywhere_are_bad_cells(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('size,brand\n1,a\n2,"two\nlines"\n3,b\0c\n')
+    [bad] = read(path, Columns(["size"], ["brand"])).bad_cells
+    assert (bad.rows.tolist(), bad.found) == ([3, 4], ("two\nlines", "b\0c"))
+    assert "NUL or line breaks" in bad.expected
+    table = convert(pa.table({"brand": ["b\0c", "two\nlines"]}), Columns(categorical=["brand"]), first_row=1)
+    assert table.categorical["brand"].tolist() == ["", "two\nlines"]
+    assert [(bad.rows.tolist(), bad.expected) for bad in table.bad_cells] == [
+        ([1], "text without NUL, or a number")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("last_rows", "row"), [('97,"b1\n98,b\n99,b\n', 99), ('97,"b1\n98,b\n99,"b2"\n', 99), ('97,"b"1"\n', 99)]
+)
+@pytest.mark.parametrize("form", ["csv", "csv.gz"])
+def test_a_quote_that_does_not_close_is_refused(tmp_path: Path, last_rows: str, row: int, form: str) -> None:
+    path = tmp_path / f"t.{form}"
+    text = ("c,d\n" + "".join(f'{i},"a ""good"" one"\n' for i in range(97)) + last_rows).encode()
+    path.write_bytes(gzip.compress(text) if form == "csv.gz" else text)
+    with pytest.raises(TableError, match=f"row {row}: a quoted cell does not end"):
+        read(path, Columns(numeric=["c"], categorical=["d"]))
+
+
+def test_quotes_inside_plain_cells_are_text(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('c\n15" disc\n"16"" disc"\n')
+    assert read(path, Columns(categorical=["c"])).categorical["c"].tolist() == ['15" disc', '16" disc']
+
+
+def test_a_quote_that_swallows_much_is_refused_at_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('c,d\n1,a\n2,"b\n' + "3,c\n" * 99_999)
+    with pytest.raises(TableError, match="row 3: a quoted cell does not end"):
+        read(path, Columns(numeric=["c"], categorical=["d"]))
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_an_empty_line_is_a_missing_cell_in_one_column(tmp_path: Path, newline: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(newline.join(["c", "a", "", "b", "x", ""]).encode())
+    table = read(path, Columns(categorical=["c"]))
+    assert table.categorical["c"].tolist() == ["a", "", "b", "x"]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_empty_lines_among_several_columns_are_refused_except_at_the_end(
+    tmp_path: Path, newline: str
+) -> None:
+    path = tmp_path / "t.csv"
+    columns = Columns(numeric=["d"], categorical=["c"])
+    path.write_bytes(newline.join(["c,d", "a,1", "", "b,2", ",", "c,1,2", "", "", ""]).encode())
+    with pytest.raises(TableError) as caught:
+        read(path, columns)
+    assert "1 lines are empty: row 3; remove them, or write" in str(caught.value)
+    assert "1 rows do not fit the header of 2 columns: row 6 has 3 cells" in str(caught.value)
+    path.write_bytes(newline.join(["c,d", "a,1", ",", "b,2", "", "", ""]).encode())
+    table = read(path, columns)
+    assert (table.categorical["c"].tolist(), table.row_count) == (["a", "", "b"], 3)
 
 
 @pytest.mark.parametrize("text", ["nan(1)", "0x10", "1_0", "--1", "1 2"])
@@ -84,6 +146,14 @@ def test_missing_tokens_at_both_files(tmp_path: Path) -> None:
         table = read(written(frame, tmp_path, form), columns)
         np.testing.assert_array_equal(table.numeric["n"], [1.0, np.nan, 3.0])
         assert table.categorical["c"].tolist() == ["a", "", ""]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_short_floats_are_what_they_are_written_as(tmp_path: Path, form: str) -> None:
+    frame = pd.DataFrame({"n": [0.1, -99.9], "c": [0.1, -99.9]}, dtype="float32")
+    table = read(written(frame, tmp_path, form), Columns(["n"], ["c"], missing_tokens=["-99.9"]))
+    assert table.categorical["c"].tolist() == ["0.1", ""]
+    np.testing.assert_array_equal(np.isnan(table.numeric["n"]), [False, True])
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -120,10 +190,12 @@ def test_dictionaries_decimals_and_empty_columns() -> None:
             "brand": pa.array(["b", None, "a"]).dictionary_encode(),
             "text": pa.array(["1", "2", ""]).dictionary_encode(),
             "cents": pa.array([Decimal(1), Decimal(2), None], pa.decimal128(12, 2)),
+            "code": pa.array([Decimal(7), Decimal("0.1"), None], pa.decimal128(12, 2)),
             "nothing": pa.nulls(3),
         }
     )
-    table = convert(raw, Columns(["text", "cents", "nothing"], ["brand"]), first_row=1)
+    table = convert(raw, Columns(["text", "cents", "nothing"], ["brand", "code"]), first_row=1)
+    assert table.categorical["code"].tolist() == ["7", "0.1", ""]
     assert table.categorical["brand"].tolist() == ["b", "", "a"]
     np.testing.assert_array_equal(table.numeric["text"], [1, 2, np.nan])
     np.testing.assert_array_equal(table.numeric["cents"], [1, 2, np.nan])
@@ -190,6 +262,6 @@ def test_columns_follow_the_rule_for_single_values(tmp_path: Path, cells: list[s
             expected.append(np.nan)
             bad.append(row)
     np.testing.assert_array_equal(numeric.numeric["cell"], expected)
-    assert [row for cell in numeric.bad_cells for row in cell.rows] == bad[:5]
+    assert [row for cell in numeric.bad_cells for row in cell.rows] == bad
     categorical = convert(raw, Columns(categorical=["cell"]), first_row=0)
     assert categorical.categorical["cell"].tolist() == [missing.category(cell) for cell in cells]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 
 import pytest
@@ -25,7 +26,7 @@ def test_the_service_config_retries_pure_calls_and_never_the_stream() -> None:
         "initialBackoff": "0.100s",
         "maxBackoff": "1.000s",
         "backoffMultiplier": 2.0,
-        "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+        "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED"],
     }
 
 
@@ -56,6 +57,13 @@ def test_the_retry_buffer_holds_the_largest_message_and_pings_are_slow() -> None
         {"initial_backoff": 0.001},
         {"initial_backoff": 3.0},
         {"multiplier": 0.5},
+        {"multiplier": math.nan},
+        {"multiplier": math.inf},
+        {"multiplier": 1e308},
+        {"max_backoff": math.inf},
+        {"max_backoff": math.nan},
+        {"max_attempts": 2.5},
+        {"max_attempts": True},
     ],
 )
 def test_a_retry_policy_grpc_would_change_or_hang_on_is_refused(changes: dict[str, float]) -> None:
@@ -83,10 +91,27 @@ def test_addresses_become_grpc_targets(target: str | list[str], expected: str) -
 
 
 @pytest.mark.parametrize(
-    "target", ["localhost", "localhost:", ":50051", "localhost:0", "localhost:70000", "::1:50051", "a:b", ""]
+    "target",
+    [
+        "localhost",
+        "localhost:",
+        ":50051",
+        "localhost:0",
+        "localhost:70000",
+        "::1:50051",
+        "a:b",
+        "",
+        "localhost:²",
+    ],
 )
 def test_what_is_no_address_is_refused_with_an_example(target: str) -> None:
     with pytest.raises(ValueError, match=r"expected HOST:PORT, such as localhost:50051"):
+        grpc_target(address_list(target))
+
+
+@pytest.mark.parametrize("target", ["dns:", "dns:///", "unix:", "ipv4: "])
+def test_a_scheme_alone_is_no_address(target: str) -> None:
+    with pytest.raises(ValueError, match=f"{target!r} names no server"):
         grpc_target(address_list(target))
 
 

@@ -46,6 +46,9 @@ def test_json_comes_from_the_argument_a_file_or_standard_input(tmp_path: Path) -
     [
         ('{"ram": 1, "ram": 2}', "given twice: ram"),
         ("{oops", "not JSON"),
+        ("[1]", "one JSON object, got list"),
+        ('{"ram": ' + "9" * 5_000 + "}", "no feature has a number of 5,000 digits: 9"),
+        ('{"ram": ' + "[" * 100_000, "nested too deeply"),
         ("no-such-file.json", "cannot read no-such-file.json: No such file"),
         ("-", "one JSON object, got list"),
     ],
@@ -117,6 +120,31 @@ def test_an_error_for_machines_is_one_json_object(capsys: pytest.CaptureFixture[
 def test_an_error_for_people_keeps_its_brackets(capsys: pytest.CaptureFixture[str]) -> None:
     failures.report(errors.InvalidInput('record.numeric["[red]ram"] is wrong'), as_json=False)
     assert 'record.numeric["[red]ram"] is wrong' in capsys.readouterr().err
+
+
+def test_emoji_codes_are_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    refused = errors.InvalidInput("the brand :apple: is wrong")
+    for as_json in (False, True):
+        failures.report(refused, as_json=as_json)
+        assert "the brand :apple: is wrong" in capsys.readouterr().err
+    model = answers.model_description(description(currency_code=":apple:", target="[red]:apple:"))
+    render.show(render.description(model))
+    assert "[red]:apple: in :apple:" in capsys.readouterr().out
+
+
+def test_notices_that_only_a_newer_server_knows_are_shown() -> None:
+    newer = [pb.Notice(kind=42, message="first;"), pb.Notice(kind=42, message="second;")]  # type: ignore[arg-type] # that is the point
+    answer = answers.prediction(pb.PredictResponse(prediction=pb.Prediction(price=1.0, notices=newer)))
+    with (console := Console(width=100)).capture() as captured:
+        console.print(render.prediction(answer, 0.9))
+    for part in ("KIND_42", "first;", "second;"):
+        assert part in captured.get()
+
+
+def test_an_undefined_r2_is_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    wire = description(metrics=pb.Metrics(rmse=1, mae=1, r2=math.nan, row_count=1, interval_coverage=1))
+    render.show(render.description(answers.model_description(wire)))
+    assert "R2 undefined" in capsys.readouterr().out
 
 
 def test_a_person_is_not_flooded_with_notices_of_one_kind() -> None:

@@ -41,6 +41,12 @@ def test_a_kind_only_a_newer_server_knows_keeps_its_number() -> None:
         NoticeKind(-1)
 
 
+def test_an_unknown_kind_is_one_object_and_has_a_bit_only_inside_flags() -> None:
+    assert NoticeKind(24) is NoticeKind(24)
+    assert [NoticeKind(number).bit for number in (0, 31, 32, 40)] == [0, 1 << 30, 0, 0]
+    assert not answers.prediction_batch(batch_answer(), ()).rows_with(NoticeKind(40)).any()
+
+
 def test_batch_answers_become_arrays() -> None:
     batch = answers.prediction_batch(batch_answer(), ("a", "b"))
     assert len(batch) == 3

@@ -49,7 +49,7 @@ def info(reason: str, **metadata: str) -> error_details_pb2.ErrorInfo:
 
 
 CLASS_OF_CODE = {
-    grpc.StatusCode.CANCELLED: errors.ServerError,
+    grpc.StatusCode.CANCELLED: errors.Unavailable,
     grpc.StatusCode.UNKNOWN: errors.ServerError,
     grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidInput,
     grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
@@ -124,8 +124,9 @@ def test_an_overload_says_how_long_to_wait() -> None:
     pushback = [Trailer("grpc-retry-pushback-ms", "250")]
     assert mapped(grpc.StatusCode.RESOURCE_EXHAUSTED, trailers=pushback).retry_after == 0.25
     assert mapped(grpc.StatusCode.RESOURCE_EXHAUSTED).retry_after is None
-    never = [Trailer("grpc-retry-pushback-ms", "-1")]
-    assert mapped(grpc.StatusCode.RESOURCE_EXHAUSTED, trailers=never).retry_after is None
+    for odd in ("-1", "²", "9" * 5_000):
+        trailers = [Trailer("grpc-retry-pushback-ms", odd)]
+        assert mapped(grpc.StatusCode.RESOURCE_EXHAUSTED, trailers=trailers).retry_after is None
 
 
 def test_details_that_contradict_the_status_are_left_out() -> None:

@@ -26,7 +26,7 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_train_publishes_and_summarises(tmp_path: Path) -> None:
     frame = small_frame().assign(weight=np.nan)
     table = write_csv(frame, tmp_path / "table.csv")
-    schema = write_schema(tmp_path / "schema.toml", SCHEMA.replace('unit = "GB"', 'unit = "[GB]"'))
+    schema = write_schema(tmp_path / "schema.toml", SCHEMA.replace('unit = "GB"', 'unit = "[GB] :apple:"'))
     arguments = ["train", str(table), "--schema", str(schema), "--out", str(tmp_path / "models")]
     result = RUNNER.invoke(app, arguments)
     assert result.exit_code == 0, result.output
@@ -37,7 +37,7 @@ def test_train_publishes_and_summarises(tmp_path: Path) -> None:
         "Worst segments",
         "price_tier",
         "Features that move prices most",
-        "[GB]",
+        "[GB] :apple:",
         "weight: never filled in training; it moves no price",
     ]:
         assert expected in result.stdout
@@ -68,10 +68,25 @@ def test_what_cannot_be_exported_or_written_is_exit_code_1(tmp_path: Path) -> No
     schema = write_schema(tmp_path / "schema.toml", rejecting)
     result = RUNNER.invoke(app, ["train", str(table), "--schema", str(schema), "--out", str(out)])
     assert (result.exit_code, "Not exported: the guard rejected" in result.stderr) == (1, True)
-    out.write_text("in the way")
+    (out / "laptops").mkdir(parents=True)
+    (out / "laptops" / "1").write_text("in the way")
     schema = write_schema(tmp_path / "schema.toml")
     result = RUNNER.invoke(app, ["train", str(table), "--schema", str(schema), "--out", str(out)])
     assert (result.exit_code, result.stderr.splitlines()[-1][:7]) == (1, "Failed:")
+
+
+@pytest.mark.parametrize("command", ["train none.csv --schema {}/schema.toml", "simulate"])
+@pytest.mark.parametrize("place", ["laptops", "laptops/models"])
+def test_a_file_in_the_way_of_the_output_is_refused_before_any_work(
+    tmp_path: Path, command: str, place: str
+) -> None:
+    write_schema(tmp_path / "schema.toml")
+    (tmp_path / "laptops").write_text("in the way")
+    for out in {tmp_path / place, tmp_path if command != "simulate" else tmp_path / place}:
+        result = RUNNER.invoke(app, [*command.format(tmp_path).split(), "--out", str(out)])
+        assert result.exit_code == 2
+        assert f"{tmp_path / 'laptops'} is no directory; name another with --out" in result.stderr
+        assert "none.csv" not in result.stderr
 
 
 def test_inspect_shows_the_card(version: Path) -> None:
@@ -94,6 +109,9 @@ def test_inspect_for_machines(version: Path) -> None:
 def test_inspect_says_what_is_wrong(version: Path, tmp_path: Path) -> None:
     result = RUNNER.invoke(app, ["inspect", str(version.parent)])
     assert (result.exit_code, f"its newest version is {version}" in result.stderr) == (2, True)
+    result = RUNNER.invoke(app, ["inspect", str(tmp_path / ":apple:")])
+    assert (result.exit_code, ":apple:" in result.stderr) == (2, True)
+    assert "manifest.json cannot be read" in result.stderr
     result = RUNNER.invoke(app, ["inspect", str(tmp_path / "none")])
     assert (result.exit_code, "manifest.json cannot be read" in result.stderr) == (2, True)
     for path in version.iterdir():

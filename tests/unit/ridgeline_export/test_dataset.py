@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,48 @@ def test_all_problems_of_a_table_are_named_at_once(tmp_path: Path) -> None:
     assert len(found.splitlines()) == 8
 
 
+def test_bad_cells_of_the_target_are_not_missing_ones_too(tmp_path: Path) -> None:
+    frame = small_frame().astype({"price": object})
+    frame.loc[range(10, 22), "price"] = "free"
+    found = problems(frame, tmp_path)
+    assert "column 'price': expected a number, found 'free' in 12 rows (12, 13, 14, 15, 16, ...)" in found
+    assert len(found.splitlines()) == 1
+
+
+def test_required_features_are_never_missing(tmp_path: Path) -> None:
+    raw = tomllib.loads(SCHEMA)
+    for feature in raw["features"][:3]:
+        feature["required"] = True
+    frame = small_frame(missing=0).astype({"memory": object})
+    frame.loc[[3, 9], "screen_size"] = np.nan
+    frame.loc[4, "memory"] = "much"
+    frame.loc[5, "brand"] = "unknown"
+    frame.loc[6, "weight"] = np.nan
+    found = problems(frame, tmp_path, parse(raw, "schema.toml"))
+    assert (
+        "column 'screen_size': required, yet missing in 2 rows (5, 11); a server refuses such rows" in found
+    )
+    assert "column 'brand': required, yet missing in row 7" in found
+    assert len(found.splitlines()) == 3
+
+
+def test_categories_with_nul_are_refused(tmp_path: Path) -> None:
+    frame = small_frame()
+    frame.loc[5, "brand"] = "A\0B"
+    found = problems(frame, tmp_path)
+    assert r"column 'brand': expected text without NUL or line breaks" in found
+    assert r"found 'A\x00B' in row 7" in found
+
+
+def test_an_id_names_one_row(tmp_path: Path) -> None:
+    frame = small_frame()
+    frame.loc[[7, 9], "product_id"] = "p3"
+    frame.loc[[20, 21], "product_id"] = None
+    found = problems(frame, tmp_path)
+    assert "column 'product_id': the id of an earlier row is there again in 2 rows (9, 11); remove" in found
+    assert len(found.splitlines()) == 1
+
+
 def test_a_table_without_rows_and_one_with_too_few(tmp_path: Path) -> None:
     assert "has no rows" in problems(small_frame(0), tmp_path)
     found = problems(small_frame(9), tmp_path)
@@ -106,6 +149,25 @@ def test_holdout_from_a_date_and_a_training_window(tmp_path: Path) -> None:
     assert len(dataset.training) == frame["date"].between("2026-03-02", "2026-03-31").sum()
 
 
+def test_a_holdout_starts_at_the_moment_that_is_named(tmp_path: Path) -> None:
+    frame = small_frame(600).assign(date=pd.date_range("2026-01-01", periods=600, freq="h"))
+    start = tomllib.loads("t = 2026-01-20T00:00:00+05:00")["t"]
+    dataset = read(frame, tmp_path, schema_with(holdout={"from": start}))
+    assert dataset.holdout_window.first == "2026-01-19 19:00:00"
+
+
+def test_rows_of_one_time_stay_on_one_side(tmp_path: Path) -> None:
+    frame = small_frame(600)
+    frame["date"] = np.where(np.arange(600) < 300, "2026-01-01", "2026-01-02")
+    dataset = read(frame, tmp_path)
+    assert (dataset.training_window.last, dataset.holdout_window.first) == ("2026-01-01", "2026-01-02")
+    assert (len(dataset.training), len(dataset.holdout)) == (300, 300)
+    frame["date"] = "2026-01-01"
+    found = problems(frame, tmp_path)
+    assert "all rows from 2026-01-01 on are held out: no earlier row is left to train on" in found
+    assert len(found.splitlines()) == 1
+
+
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_times_may_be_numbers_or_timestamps(tmp_path: Path, form: str) -> None:
     frame = small_frame(600)
@@ -115,6 +177,18 @@ def test_times_may_be_numbers_or_timestamps(tmp_path: Path, form: str) -> None:
         table.to_csv(path, index=False) if form == "csv" else table.to_parquet(path)
         dataset = read_dataset(path, schema_with(holdout={"from": start}))
         assert len(dataset.holdout) == 200
+
+
+def test_times_may_be_decimals_but_not_lists(tmp_path: Path) -> None:
+    schema = schema_with(holdout={"from": 400})
+    path = tmp_path / "t.parquet"
+    small_frame(600).assign(date=pd.Series(map(Decimal, range(600)), dtype=object)).to_parquet(path)
+    assert len(read_dataset(path, schema).holdout) == 200
+    small_frame(600).assign(date=pd.Series([[i] for i in range(600)], dtype=object)).to_parquet(path)
+    with pytest.raises(InputError) as caught:
+        read_dataset(path, schema)
+    [problem] = caught.value.problems
+    assert problem.startswith("column 'date': expected dates, timestamps or numbers, found list<")
 
 
 def test_times_that_do_not_fit_the_schema(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from ridgeline.artifact import Feature
@@ -17,7 +18,7 @@ from ridgeline_export.golden import REAL_ROWS, UNSEEN, golden_rows, to_npz
 from ridgeline_export.linear import linear_form
 from ridgeline_export.onnx_graph import to_onnx
 from ridgeline_export.parity import Group, OnnxModel, prove, relative_error
-from ridgeline_export.pipeline import fit_pipeline
+from ridgeline_export.pipeline import Categorical, Numeric, fit_pipeline
 from ridgeline_export.problems import ExportError
 from ridgeline_export.progress import silent
 from ridgeline_export.schema import Schema, parse
@@ -110,6 +111,28 @@ def test_a_graph_that_differs_is_refused_and_the_worst_row_named() -> None:
         ExportError, match=r"the ONNX graph differs .* worst at row \d+: relative error .* nothing"
     ):
         prove(OnnxModel(to_onnx(other, 2, 1, "m")), trained, [group(rows)], silent)
+
+
+def test_the_worst_of_all_parts_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parity, "ROWS_PER_CALL", 30)
+    rows = some_rows()
+    trained = trained_on(rows)
+
+    class Wrong(OnnxModel):
+        def predict(self, numeric: Numeric, categorical: Categorical) -> npt.NDArray[np.float64]:
+            price = super().predict(numeric, categorical)
+            return np.where(numeric[:, 0] == 8.0, price + 9, np.where(numeric[:, 0] == 1.0, price + 1, price))
+
+    wrong = dataclasses.replace(
+        trained, form=trained.form.model_copy(update={"base": trained.form.base + 1e-4})
+    )
+    with pytest.raises(ExportError) as caught:
+        prove(Wrong(to_onnx(trained.pipeline, 2, 1, "m")), wrong, [group(rows)], silent)
+    graph, formula, last = str(caught.value).split("; worst at ")
+    assert graph.startswith("the ONNX graph differs from scikit-learn by more than 1e-06 in 2 of 100 rows")
+    assert formula.startswith("row 101: ")
+    assert "the linear form differs from scikit-learn by more than 1e-06 in 100 of 100 rows" in formula
+    assert last.endswith("; nothing was written")
 
 
 def test_a_formula_that_differs_is_refused() -> None:

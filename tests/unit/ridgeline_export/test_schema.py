@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import math
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -40,9 +42,53 @@ def test_lambda_conventions() -> None:
     assert parse(raw(), "schema.toml").penalty.alpha(200) == 0.05
 
 
-@pytest.mark.parametrize("start", ["2026-04-01", 20260401, 3.5, tomllib.loads("d = 2026-04-01")["d"]])
-def test_holdout_from_takes_dates_and_numbers(start: object) -> None:
-    assert parse(raw() | {"holdout": {"from": start}}, "schema.toml").holdout.start == start
+@pytest.mark.parametrize(
+    "text",
+    ['"2026-04-01"', "20260401", "3.5", "2026-04-01", "2026-04-01T00:00:00", "2026-04-01T00:00:00+05:00"],
+)
+def test_holdout_from_takes_dates_and_numbers_as_they_are(text: str) -> None:
+    start = tomllib.loads(f"from = {text}")["from"]
+    found = parse(raw() | {"holdout": {"from": start}}, "schema.toml").holdout.start
+    assert (found, type(found)) == (start, type(start))
+
+
+@pytest.mark.parametrize("start", [True, [1], {}, datetime.time(1), math.nan])
+def test_holdout_from_of_another_type_is_one_problem(start: object) -> None:
+    [found] = problems(raw() | {"holdout": {"from": start}})
+    assert found.startswith("holdout.from: must be a ")
+    assert found.endswith(f", got {start!r}")
+
+
+def test_values_of_another_type_are_refused_not_converted() -> None:
+    changed = raw()
+    changed["price"] |= {"min": "500", "max": "10"}
+    changed["features"] = [
+        {"name": "a", "kind": "numeric", "valid_min": "9", "valid_max": True, "required": "off"}
+    ]
+    changed["model"]["segments"] = "brand"
+    changed["price"]["fallback_by"] = []
+    assert problems(changed) == [
+        "model.segments: must be a valid list, got 'brand'",
+        "price.min: must be a valid number, got '500'",
+        "price.max: must be a valid number, got '10'",
+        "features[a].required: must be a valid boolean, got 'off'",
+        "features[a].valid_min: must be a valid number, got '9'",
+        "features[a].valid_max: must be a valid number, got True",
+    ]
+
+
+def test_whole_numbers_stand_for_numbers() -> None:
+    changed = raw()
+    changed["price"] |= {"min": 1, "max": 500}
+    assert parse(changed, "schema.toml").price.max == 500.0
+
+
+@pytest.mark.parametrize(("section", "key"), [("price", "max"), ("features", "valid_max")])
+def test_bounds_that_cannot_be_computed_with_are_refused(section: str, key: str) -> None:
+    changed = raw()
+    (changed["features"][0] if section == "features" else changed[section])[key] = 1.7e308
+    [found] = problems(changed)
+    assert f"{key}: must be within -1e+100 and 1e+100, got 1.7e+308" in found
 
 
 def test_all_problems_are_named_at_once() -> None:
@@ -110,7 +156,15 @@ def test_rules_between_names(key: str, value: object, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [{}, {"features": 3}, {"features": [3]}, {"model": 1, "price": [], "features": []}]
+    "changed",
+    [
+        {},
+        {"features": 3},
+        {"features": [3]},
+        {"model": 1, "price": [], "features": []},
+        {"model": {"target": ["a"], "id": ["a"], "time": {}}, "features": [{"name": "a"}]},
+        {"model": {"refused_columns": [["a"]], "segments": [["a"]]}, "price": {"fallback_by": [{}]}},
+    ],
 )
 def test_nonsense_is_refused_not_crashed_on(changed: dict[str, Any]) -> None:
     assert problems(changed)
@@ -121,4 +175,6 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
     with pytest.raises(InputError, match="is not TOML: .*line 2"):
         load(write_schema(tmp_path / "schema.toml", "[model]\nname = 1 2\n"))
+    with pytest.raises(InputError, match="nested too deeply"):
+        load(write_schema(tmp_path / "schema.toml", "a = " + "[" * 9999))
     assert load(write_schema(tmp_path / "schema.toml")).model.name == "laptops"

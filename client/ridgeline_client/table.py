@@ -1,0 +1,189 @@
+"""From columns to the batch message of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from google.protobuf.wrappers_pb2 import BytesValue
+
+from ridgeline.reasons import Reason
+from ridgeline.v1 import pricing_service_pb2 as pb
+from ridgeline_client import text, times, values
+from ridgeline_client.convert import bad_name, field_violation, violation
+from ridgeline_client.errors import InvalidInput, Violation
+from ridgeline_client.schema import Kind, Schema
+
+Precision = Literal["float64", "float32"]
+
+
+class Columns(Protocol):
+    """A table: a mapping of columns, a pandas DataFrame, or whatever else lists its columns by name."""
+
+    def items(self) -> Iterable[tuple[Any, Any]]:
+        """Yield each column's name and values."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RowKeys:
+    """What the caller calls the rows of a batch and when their prices apply; None: nothing is sent."""
+
+    record_ids: Sequence[object] | None = None
+    event_times: Sequence[datetime | None] | npt.NDArray[np.datetime64] | None = None
+
+
+class Table:
+    """Columns on their way to a RecordBatch. Their lengths are known before any value is looked at.
+
+    Args:
+        columns: a mapping of columns or a DataFrame.
+        keys: the rows' names and times.
+
+    Raises:
+        TypeError: the columns are neither, or a key is a single value.
+    """
+
+    def __init__(self, columns: Columns, keys: RowKeys = RowKeys()) -> None:
+        if not hasattr(columns, "items"):
+            raise TypeError(
+                f"columns must be a mapping of names to columns or a DataFrame, got {type(columns).__name__}"
+            )
+        self._keys = RowKeys(
+            _one_per_row("record_ids", keys.record_ids), _one_per_row("event_times", keys.event_times)
+        )
+        self._columns: dict[str, Any] = {}
+        self._violations: list[Violation] = []
+        for name, column in columns.items():
+            self._add(name, column)
+        self._lengths = {name: len(column) for name, column in self._columns.items()}
+        for key in ("record_ids", "event_times"):
+            if (given := getattr(self._keys, key)) is not None:
+                self._lengths[key] = len(given)
+
+    def _add(self, name: object, column: object) -> None:
+        """Take one column; a bad one is remembered."""
+        if not isinstance(name, str) or not text.is_unicode(name):
+            problem, reason = bad_name("column", name), Reason.INVALID_FIELD
+        elif name in self._columns:
+            problem, reason = "the column is there twice; send each feature once", Reason.DUPLICATE_FEATURE
+        else:
+            try:
+                # A list has a length, and making an array of it touches every value.
+                self._columns[name] = column if isinstance(column, list | tuple) else values.as_array(column)
+            except ValueError as error:
+                problem, reason = str(error), Reason.WRONG_LENGTH
+            else:
+                return
+        self._violations.append(violation(name, None, problem, reason))
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the longest column."""
+        return max(self._lengths.values(), default=0)
+
+    def message(self, schema: Schema, dtype: Precision = "float64") -> pb.RecordBatch:
+        """Return the table as the contract has it.
+
+        Raises:
+            InvalidInput: naming every column and row that cannot be sent.
+        """
+        batch = _Batch(schema, dtype)
+        for name, column in self._columns.items():
+            batch.add(name, values.as_array(column))
+        batch.add_keys(self._keys)
+        if violations := [*self._violations, *batch.violations, *self._unequal_lengths()]:
+            raise InvalidInput.listing(violations)
+        return batch.message(self.row_count)
+
+    def _unequal_lengths(self) -> Iterator[Violation]:
+        first, row_count = next(iter(self._lengths.items()), ("", 0))
+        for name, length in self._lengths.items():
+            if length != row_count:
+                problem = f"has {length:,} values, {first} has {row_count:,}: one value per row is expected"
+                yield violation(name, None, problem, Reason.WRONG_LENGTH)
+
+
+class _Batch:
+    """A RecordBatch in the making, and what is wrong with its values."""
+
+    def __init__(self, schema: Schema, dtype: Precision) -> None:
+        self.violations: list[Violation] = []
+        self._schema = schema
+        self._dtype = dtype
+        self._numeric: dict[str, npt.NDArray[np.float64 | np.float32]] = {}
+        self._batch = pb.RecordBatch()
+
+    def add(self, name: str, array: npt.NDArray[Any]) -> None:
+        """Take one column; bad values are remembered."""
+        kind = self._schema.kinds.get(name)
+        try:
+            self._convert(name, array, kind or _guess(array))
+        except values.BadValues as error:
+            problems = [found for found in error.problems if kind or _is_no_text(array[found[0]])]
+            self.violations += [violation(name, row, problem) for row, problem in problems]
+            if not problems:  # the server names the feature it does not know, whatever its values are
+                self._convert(name, np.full(len(array), np.nan), "numeric")
+
+    def _convert(self, name: str, array: npt.NDArray[Any], kind: Kind) -> None:
+        if kind == "numeric":
+            column = values.numbers(array, self._schema.missing_tokens)
+            self._numeric[name] = values.single(column) if self._dtype == "float32" else column
+            return
+        dictionary, codes = values.coded_categories(array)
+        self._batch.categorical.append(
+            pb.CategoricalColumn(name=name, dictionary=dictionary, codes=codes.tolist())
+        )
+
+    def add_keys(self, keys: RowKeys) -> None:
+        """Take the rows' names and times."""
+        try:
+            if keys.record_ids is not None:
+                self._batch.record_ids.extend(values.record_ids(keys.record_ids))
+        except ValueError as error:
+            self.violations.append(field_violation("columns.record_ids", str(error)))
+        try:
+            if keys.event_times is not None:
+                self._batch.event_times_us.extend(times.microseconds(keys.event_times))
+        except ValueError as error:
+            self.violations.append(field_violation("columns.event_times_us", str(error)))
+
+    def message(self, row_count: int) -> pb.RecordBatch:
+        """Return the finished batch."""
+        self._batch.row_count = row_count
+        if self._numeric:
+            self._batch.numeric.CopyFrom(_numeric_columns(self._numeric, row_count, self._dtype))
+        return self._batch
+
+
+def _one_per_row(name: str, keys: Any) -> Any:
+    if keys is None or (hasattr(keys, "__len__") and not isinstance(keys, str)):
+        return keys
+    if isinstance(keys, str) or not isinstance(keys, Iterable):
+        raise TypeError(f"{name} must hold one value per row, got a single {type(keys).__name__}")
+    return list(keys)
+
+
+def _is_no_text(value: object) -> bool:
+    return isinstance(value, str) and not text.is_unicode(value)
+
+
+def _guess(array: npt.NDArray[Any]) -> Kind:
+    return values.kind_by_type(array) if array.dtype.kind not in "iufb" else "numeric"
+
+
+def _numeric_columns(
+    columns: Mapping[str, npt.NDArray[np.float64 | np.float32]], row_count: int, dtype: Precision
+) -> pb.NumericColumns:
+    matrix = np.empty((row_count, len(columns)), dtype=np.dtype(dtype).newbyteorder("<"))
+    for place, column in enumerate(columns.values()):
+        matrix[:, place] = column
+    # A packed field of floats and a field of bytes are the same on the wire: no Python object per value.
+    packed = BytesValue(value=matrix.tobytes()).SerializeToString()
+    if dtype == "float32":
+        return pb.NumericColumns(names=list(columns), float_values=pb.FloatMatrix.FromString(packed))
+    return pb.NumericColumns(names=list(columns), double_values=pb.DoubleMatrix.FromString(packed))
