@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from ridgeline_client import (
+    ChunkResult,
     InvalidInput,
     MessageTooLarge,
     ModelNotFound,
+    PredictionBatch,
     PricingClient,
     RidgelineError,
     Unavailable,
@@ -32,11 +34,16 @@ def chunks(rows: int = ROWS) -> Iterator[Any]:
         yield FRAME.iloc[start : start + rows]
 
 
-def prices(results: Any) -> list[float]:
+def priced(result: ChunkResult) -> PredictionBatch:
+    assert result.predictions is not None, result.error
+    return result.predictions
+
+
+def prices(results: Iterable[ChunkResult]) -> list[float]:
     found: list[float] = []
     for sequence, result in enumerate(results):
         assert result.sequence == sequence
-        found.extend(result.predictions.price)
+        found.extend(priced(result).price)
     return found
 
 
@@ -68,12 +75,13 @@ def test_a_result_has_all_that_a_batch_has(toy_client: PricingClient) -> None:
     (result,) = toy_client.predict_stream([FRAME.head(9)], notice_bitmaps=True, job_id="j")
     batch = toy_client.predict_batch(FRAME.head(9), notice_bitmaps=True)
     assert result.row_count == 9
-    assert result.predictions.model == batch.model
-    assert result.predictions.currency == "EUR"
-    assert result.predictions.notice_counts == batch.notice_counts
-    np.testing.assert_array_equal(result.predictions.flags, batch.flags)
+    answer = priced(result)
+    assert answer.model == batch.model
+    assert answer.currency == "EUR"
+    assert answer.notice_counts == batch.notice_counts
+    np.testing.assert_array_equal(answer.flags, batch.flags)
     kind = batch.notice_counts[0].kind
-    np.testing.assert_array_equal(result.predictions.cells(kind), batch.cells(kind))
+    np.testing.assert_array_equal(answer.cells(kind), batch.cells(kind))
 
 
 def test_chunks_are_taken_only_as_the_window_allows(toy_client: PricingClient) -> None:
@@ -91,7 +99,7 @@ def test_chunks_are_taken_only_as_the_window_allows(toy_client: PricingClient) -
 
 
 def test_a_chunk_that_cannot_be_sent_is_answered_in_its_place(toy_client: PricingClient) -> None:
-    wrong = [
+    wrong: list[Any] = [
         FRAME.head(3),
         {"ram": ["cheap"]},
         {"ram": [1.0] * 10_001},
@@ -128,7 +136,7 @@ def test_a_drained_server_loses_nothing(toy_models: Path, expected: list[float],
     try:
         with PricingClient([first.address, second.address]) as client:
             for result in client.predict_stream(chunks(), window=4):
-                found.extend(result.predictions.price)
+                found.extend(priced(result).price)
                 if result.sequence == 3:
                     first.stop()
                 if result.sequence == 9:
@@ -150,7 +158,7 @@ def test_a_server_that_comes_back_on_its_port_is_found_again(toy_models: Path, e
     try:
         with PricingClient(app.address) as client:
             for result in client.predict_stream(chunks(), window=8):
-                found.extend(result.predictions.price)
+                found.extend(priced(result).price)
                 if result.sequence % 6 == 5:
                     app.stop()
                     app = new_app(toy_models, address=app.address)

@@ -50,7 +50,7 @@ def results(wire: Wire, messages: Iterable[pb.PredictStreamRequest]) -> list[pb.
 
 def ended(call: Any) -> tuple[list[pb.PredictStreamResponse], Any]:
     """Everything a stream answered before it ended with a status."""
-    answers = []
+    answers: list[pb.PredictStreamResponse] = []
     with pytest.raises(grpc.RpcError) as caught:
         answers.extend(iter(call.__next__, None))
     return answers, decode(caught.value)
@@ -153,7 +153,7 @@ def test_messages_out_of_order_end_the_stream(
 
 
 def test_bytes_that_are_no_message_end_the_stream(wire: Wire) -> None:
-    call = wire.channel.stream_stream(SERVICE + "PredictStream")
+    call: Any = wire.channel.stream_stream(SERVICE + "PredictStream")
     answers, refusal = ended(call(iter([OPEN.SerializeToString(), b"\xff"]), timeout=TIMEOUT))
     assert (len(answers), refusal.code, refusal.reason) == (1, INVALID, "MALFORMED_MESSAGE")
 
@@ -214,7 +214,7 @@ def test_an_idle_stream_is_ended_and_frees_its_place(toy_models: Path) -> None:
         next(call)
         with pytest.raises(grpc.RpcError) as caught:
             next(call)
-        assert caught.value.code() is grpc.StatusCode.CANCELLED  # type: ignore[attr-defined]  # it is a call
+        assert caught.value.code() is grpc.StatusCode.CANCELLED
         hand.send(None)
         assert app._listener._streams.wait_idle(TIMEOUT)
 
