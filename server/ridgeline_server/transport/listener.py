@@ -43,14 +43,15 @@ class Listener:
         self.health = Health()
         self._max_waiting = settings.max_waiting_calls
         self._refusal = refusal
-        handlers = {name: unary(method, self._pool) for name, method in servicer.methods().items()}
-        self._service = ServiceHandler(handlers, self._admit)
-        method = StreamMethod(pb.PredictStreamRequest, streams.answer)
-        chunks = {f"/{SERVICE}/PredictStream": stream(method, self._streams, refusal)}
-        self._chunks = ServiceHandler(chunks, self._admit_stream)
-        self._probes = ServiceHandler(self.health.handlers(), lambda: None)
+        unary_handlers = {name: unary(method, self._pool) for name, method in servicer.methods().items()}
+        priced = stream(StreamMethod(pb.PredictStreamRequest, streams.answer), self._streams, refusal)
+        self._services = (
+            ServiceHandler(unary_handlers, self._admit),
+            ServiceHandler({f"/{SERVICE}/PredictStream": priced}, self._admit_stream),
+            ServiceHandler(self.health.handlers(), lambda: None),
+        )
         self._server = grpc.server(self._pool, options=_options(settings))
-        self._server.add_generic_rpc_handlers((self._service, self._chunks, self._probes))
+        self._server.add_generic_rpc_handlers(self._services)
         if settings.reflection:
             _add_reflection(self._server)
         try:
@@ -77,20 +78,17 @@ class Listener:
     def _release(self) -> None:
         self._pool.shutdown()
         self._streams.shutdown()
-        self._service.close()
-        self._chunks.close()
-        self._probes.close()
         self.health.close()
-
-    def _admit_stream(self) -> PricingError | None:
-        if self._streams.pending >= self._max_streams:
-            return Overloaded(_PUSHBACK_MS)
-        return self._refusal()
+        for service in self._services:
+            service.close()
 
     def _admit(self) -> PricingError | None:
-        if self._pool.backlog >= self._max_waiting:
-            return Overloaded(_PUSHBACK_MS)
-        return self._refusal()
+        crowded = self._pool.backlog >= self._max_waiting
+        return self._refusal() or (Overloaded(_PUSHBACK_MS) if crowded else None)
+
+    def _admit_stream(self) -> PricingError | None:
+        crowded = self._streams.pending >= self._max_streams
+        return self._refusal() or (Overloaded(_PUSHBACK_MS) if crowded else None)
 
 
 _FLUSH_S = 1.0  # for answers that are computed but not yet written

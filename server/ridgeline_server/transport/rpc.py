@@ -107,12 +107,8 @@ def stream(method: StreamMethod, pool: ParkingPool, refusal: Admit) -> Handler:
             return
         except grpc.RpcError:  # the caller left
             return
-        except PricingError as error:
-            status = wire_status(error, new_request_id())
-        except Exception:  # noqa: BLE001  # the caller must not learn more than a request id
-            request_id = new_request_id()
-            _log.exception("request %s failed", request_id)
-            status = wire_status(internal(request_id), request_id)
+        except Exception as error:  # noqa: BLE001  # see `told`
+            status = wire_status(*told(error))
         abort(context, status)
 
     return grpc.stream_stream_rpc_method_handler(on_pool(behaviour, pool))
@@ -148,12 +144,18 @@ def _attempt(raw: bytes | None, method: UnaryMethod, context: grpc.ServicerConte
         if not context.is_active():
             raise DeadlinePassed
         return method.answer(_parse(raw, method.request)).SerializeToString()
-    except PricingError as error:
-        return wire_status(error, new_request_id())
-    except Exception:  # noqa: BLE001  # the caller must not learn more than a request id
-        request_id = new_request_id()
-        _log.exception("request %s failed", request_id)
-        return wire_status(internal(request_id), request_id)
+    except Exception as error:  # noqa: BLE001  # see `told`
+        return wire_status(*told(error))
+
+
+def told(error: Exception) -> tuple[PricingError, str]:
+    """What the caller is told of an error, and the request id: of the unforeseen, which is logged, no more
+    than the id."""
+    request_id = new_request_id()
+    if isinstance(error, PricingError):
+        return error, request_id
+    _log.error("request %s failed", request_id, exc_info=error)
+    return internal(request_id), request_id
 
 
 def abort(context: grpc.ServicerContext, status: WireStatus) -> NoReturn:

@@ -4,20 +4,17 @@ the rest."""
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterator
 
 from ridgeline.reasons import Reason
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.domain import PredictOptions
-from ridgeline_server.errors import InvalidInput, PricingError, Violation
+from ridgeline_server.errors import InvalidInput, Violation
 from ridgeline_server.rollout.catalog import Catalog, Pin
 from ridgeline_server.transport import pack, unpack
 from ridgeline_server.transport.payload import priced
-from ridgeline_server.transport.rpc import new_request_id
-from ridgeline_server.transport.status import internal, rpc_status_of
-
-_log = logging.getLogger(__name__)
+from ridgeline_server.transport.rpc import told
+from ridgeline_server.transport.status import rpc_status_of
 
 _LONGEST_JOB_ID = 128
 
@@ -58,13 +55,8 @@ class PricingStream:
                 prediction_set_id=job.prediction_set_id(chunk.sequence) or self._new_id(),
                 predictions=pack.prediction_batch(version, answer, job.notice_bitmaps),
             )
-        except PricingError as error:
-            status = rpc_status_of(error, new_request_id())
-        except Exception:  # noqa: BLE001  # the caller must not learn more than a request id
-            request_id = new_request_id()
-            _log.exception("chunk %d, request %s failed", chunk.sequence, request_id)
-            status = rpc_status_of(internal(request_id), request_id)
-        return pb.ChunkResult(sequence=chunk.sequence, error=status)
+        except Exception as error:  # noqa: BLE001  # see `told`
+            return pb.ChunkResult(sequence=chunk.sequence, error=rpc_status_of(*told(error)))
 
 
 class _Job:
