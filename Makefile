@@ -91,7 +91,7 @@ lock: $(UV) ## Pin the dependencies anew after a change of pyproject.toml; UPGRA
 
 .PHONY: clean
 clean: ## Remove what was built; the models, the data and .venv stay
-	@rm -rf .build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist examples/node/node_modules
+	@rm -rf .build gen .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist examples/node/node_modules
 
 ##@ Building blocks
 

@@ -20,6 +20,8 @@ def describe(detail: Mapping[str, Any], raw: Mapping[str, Any]) -> str:
         return f"{where}: unknown key; correct its spelling or remove it"
     if detail["type"] == "missing":
         return f"{where}: missing; add it"
+    if detail["type"] in ("model_type", "dict_type"):
+        return f"{where}: must be a table of keys, such as [{where}], got {detail['input']!r}"
     message = str(detail["msg"]).replace("Input should", "must").replace("tuple", "list")  # TOML's word
     return f"{where}: {message[:1].lower()}{message[1:]}, got {detail['input']!r}"
 

@@ -12,6 +12,8 @@ from ridgeline.tables import Table
 from ridgeline_export.problems import rows_text
 from ridgeline_export.schema import LARGEST, FeatureSection, Schema
 
+LISTED_COLUMNS = 10
+
 
 def table_problems(table: Table, schema: Schema) -> list[str]:
     """Return a sentence for each problem."""
@@ -25,8 +27,11 @@ def table_problems(table: Table, schema: Schema) -> list[str]:
 def _columns(table: Table) -> Iterator[str]:
     if table.row_count == 0:
         yield "has no rows; at least a header and some rows of data are needed"
-    for name in table.missing_columns:
+    lost = table.missing_columns
+    for name in lost[:LISTED_COLUMNS]:
         yield f"column {name!r} is missing; add it, or correct its name in the schema"
+    if rest := len(lost) - len(lost[:LISTED_COLUMNS]):
+        yield f"{rest} more columns are missing; is this the table that the schema was written for?"
     for name in table.duplicate_columns:
         yield f"column {name!r} is there more than once; rename or remove the others"
 

@@ -35,7 +35,6 @@ class App:
         """
         self._settings = settings
         self._lifecycle = Lifecycle()
-        self._listening = False
         self._ops: OpsServer | None = None
         limits = pb.Limits(
             max_rows=settings.max_rows,
@@ -64,7 +63,6 @@ class App:
 
     def listen(self) -> None:
         """Open the ports; every call is answered UNAVAILABLE and health NOT_SERVING."""
-        self._listening = True
         self._listener.start()
         if self._ops:
             self._ops.start()
@@ -84,21 +82,24 @@ class App:
             return
         self._lifecycle.serve(catalog)
         self._listener.health.serving()
+        if self._ops:
+            _log.info("/livez and /readyz on http://%s", self.ops_address)
         _log.info("serving on %s after %.2f s", self.address, time.perf_counter() - started)
 
     def stop(self) -> None:
         """Drain: no new calls, running ones finish within the grace, ports close. Safe to call twice."""
         if self._lifecycle.state is State.STOPPED:
             return
+        served = self._lifecycle.state is State.SERVING
         self._listener.health.draining()
         self._lifecycle.advance(State.DRAINING)
-        if self._listening:
+        if served:
             _log.info("draining")
         self._listener.stop(self._settings.drain_grace_s)
         if self._ops:
             self._ops.stop()
         self._lifecycle.advance(State.STOPPED)
-        if self._listening:
+        if served:
             _log.info("stopped")
 
 

@@ -19,7 +19,8 @@ class OpsServer:
         try:
             self._server = _HttpServer((host.strip("[]"), int(port)), state)
         except OSError as error:
-            raise OSError(f"cannot serve /livez and /readyz on {address}: {error.strerror}") from error
+            where = f"cannot serve /livez and /readyz on {address}"
+            raise OSError(f"{where}: {error.strerror}, choose another --ops-address") from error
         self.address = f"{host}:{self._server.server_address[1]}"
         self._started = False
 

@@ -19,7 +19,7 @@ HELD_ROWS = 2
 _MODULE = ("-m", "ridgeline_server")
 _HELD = f"""
 import sys
-from ridgeline_server.__main__ import main
+from ridgeline_server.command import main
 from ridgeline_server.engine.model import OnnxModel
 
 real = OnnxModel.run

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections.abc import Iterable, Sequence
 
 from rich import box
@@ -13,14 +15,17 @@ from rich.text import Text
 from ridgeline_client.description import Feature, LinearForm, ModelDescription
 from ridgeline_client.results import Explanation, ModelRef, Notice, Prediction
 
+FILE_WIDTH = 140
 TOP_CONTRIBUTIONS = 10
 SHOWN_NOTICES = 8
 """Of each kind."""
 
 
 def show(*parts: RenderableType) -> None:
-    """Print to standard output."""
-    Console(highlight=False, markup=False, emoji=False).print(Group(*parts))
+    """Print to standard output; wide where nobody says how wide it is, as in a pipe or a file."""
+    unknown = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    width = FILE_WIDTH if unknown else None
+    Console(highlight=False, markup=False, emoji=False, width=width).print(Group(*parts))
 
 
 def prediction(answer: Prediction, interval_level: float) -> RenderableType:

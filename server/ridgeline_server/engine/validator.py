@@ -11,6 +11,7 @@ from collections.abc import Collection
 import numpy as np
 
 from ridgeline import missing
+from ridgeline.artifact import Feature
 from ridgeline.reasons import Reason
 from ridgeline_server.domain import (
     Bools,
@@ -168,13 +169,18 @@ def _range_faults(schema: Schema, numeric: Floats, outside: Bools, bounds: Bound
 def _cell_fault(schema: Schema, reason: Reason, rows: Places, columns: Places, values: Floats) -> Fault:
     def message(at: int) -> str:
         feature = schema.features[columns[at]]
-        low = "-inf" if feature.valid_min is None else f"{feature.valid_min:.15g}"
-        high = "inf" if feature.valid_max is None else f"{feature.valid_max:.15g}"
-        unit = f" {feature.unit}" if feature.unit else ""
-        expected = f"expected a finite number from {low} to {high}{unit}, or NaN for missing"
-        return f"{feature.name!r} is {float(values[at])!r}: {expected}"
+        return f"{feature.name!r} is {float(values[at])!r}: expected {_expected(feature)}, or NaN for missing"
 
     return Fault(reason, rows, lambda at: schema.features[columns[at]].name, message, "numeric")
+
+
+def _expected(feature: Feature) -> str:
+    ends = []
+    if feature.valid_min is not None:
+        ends.append(f"from {feature.valid_min:.15g}")
+    if feature.valid_max is not None:
+        ends.append(f"to {feature.valid_max:.15g}")
+    return " ".join(["a finite number", *ends, feature.unit if ends else ""]).rstrip()
 
 
 def _absence_faults(schema: Schema, absent: Bools, faults: list[Fault]) -> list[Fault]:

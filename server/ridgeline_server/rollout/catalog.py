@@ -104,5 +104,7 @@ def _model_directories(models: Path) -> dict[str, dict[int, Path]]:
     found = {name: versions for name, versions in found.items() if versions}
     if not found:
         expected = "expected NAME/VERSION/manifest.json (ridgeline-export train writes it)"
+        if version_directories(models):
+            expected += f"; this is one model, did you mean {models.parent}?"
         raise ArtifactError(str(models), [f"holds no model: {expected}"])
     return found

@@ -98,7 +98,9 @@ def _bind(server: grpc.Server, address: str) -> str:
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:
-        raise OSError(f"cannot serve on {address}: is another server there?") from error
+        raise OSError(
+            f"cannot serve on {address}: is another server there? Choose another --address"
+        ) from error
     return f"{address.rpartition(':')[0]}:{port}"
 
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ridgeline.artifact import digest
-from ridgeline_export.__main__ import app
+from ridgeline_export.command import app
 from ridgeline_export.progress import Progress
 from ridgeline_export.simulate import DEFAULT_SEED, Costs, Summary
 from support.tables import SCHEMA, export_small, small_frame, write_csv, write_schema
