@@ -91,8 +91,9 @@ class App:
         if self._lifecycle.state is State.STOPPED:
             return
         served = self._lifecycle.state is State.SERVING
-        self._listener.health.draining()
+        # In this order, so that whoever sees NOT_SERVING can rely on new calls being refused.
         self._lifecycle.advance(State.DRAINING)
+        self._listener.health.draining()
         if served:
             _log.info("draining")
         self._listener.stop(self._settings.drain_grace_s)

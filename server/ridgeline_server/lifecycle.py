@@ -10,7 +10,7 @@ from ridgeline_server.rollout.catalog import Catalog
 
 
 class State(IntEnum):
-    """SERVING is published after it is true, DRAINING before it is."""
+    """Each is published, as health and readiness, once it is true."""
 
     LOADING = 0
     SERVING = 1

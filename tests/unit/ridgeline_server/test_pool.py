@@ -112,7 +112,7 @@ def test_more_parked_calls_than_threads_are_cancelled_until_all_had_their_turn(
 
 
 def test_a_call_that_works_is_never_cancelled(make: Callable[..., ParkingPool]) -> None:
-    pool = make(active=1, threads=2, park_s=0.01)
+    pool = make(active=1, threads=2, park_s=0.2)
     done_waiting, go_on = threading.Event(), threading.Event()
     cancels: list[int] = []
 
