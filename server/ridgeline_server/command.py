@@ -54,15 +54,24 @@ def _fail(title: str, problems: Sequence[str]) -> int:
 
 
 def _stop_on_signals() -> threading.Event:
+    """Return an event that the first SIGTERM or SIGINT sets; the second one ends the process at once.
+
+    Python runs a signal's handler on the main thread, and not before a lock that thread waits for is free: a
+    signal that comes just before such a wait would go unheard. So the numbers are read from a pipe.
+    """
     told = threading.Event()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # without a handler of its own nothing reaches the pipe
 
-    def handle(number: int, _: object) -> None:
-        if told.is_set():
-            os._exit(128 + number)  # asked twice: leave now, whatever is running
+    def listen() -> None:
+        os.read(reader, 1)
         told.set()
+        os._exit(128 + os.read(reader, 1)[0])  # asked twice: leave now, whatever is running
 
-    signal.signal(signal.SIGTERM, handle)
-    signal.signal(signal.SIGINT, handle)
+    threading.Thread(target=listen, name="signals", daemon=True).start()
     return told
 
 
