@@ -1,5 +1,6 @@
 """The client library and the `ridgeline` command."""
 
+from ridgeline.notices import NoticeKind
 from ridgeline_client.channel import RetryPolicy
 from ridgeline_client.client import PricingClient
 from ridgeline_client.description import Feature, ModelDescription
@@ -26,7 +27,6 @@ from ridgeline_client.results import (
     ModelRef,
     Notice,
     NoticeCount,
-    NoticeKind,
     Prediction,
     PredictionBatch,
     RowError,

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ridgeline.notices import NoticeKind
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_client import description as desc
 from ridgeline_client import results
@@ -65,7 +66,7 @@ def _batch(
     wire: pb.PredictBatchResponse | pb.ChunkResult, currency: str, features: tuple[str, ...]
 ) -> results.PredictionBatch:
     rows = wire.predictions
-    kinds = results.NoticeKind
+    kinds = NoticeKind
     return results.PredictionBatch(
         price=_doubles(rows.price),
         model_price=_doubles(rows.model_price),
@@ -112,7 +113,7 @@ def model_description(wire: pb.DescribeModelResponse) -> desc.ModelDescription:
 
 
 def _notice(wire: pb.Notice) -> results.Notice:
-    kind = results.NoticeKind(wire.kind)
+    kind = NoticeKind(wire.kind)
     return results.Notice(kind, wire.feature, wire.received, wire.used, wire.message)
 
 

@@ -8,37 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from ridgeline.artifact import Kind
+from ridgeline.notices import NoticeKind
 from ridgeline_server.errors import Violation
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int32]
 Strings = npt.NDArray[np.object_]
-
-
-class NoticeKind(IntEnum):
-    """What happened to a row on its way to a price. Numbers are those of the wire."""
-
-    IMPUTED = 1
-    UNKNOWN_CATEGORY = 2
-    OUT_OF_TRAINING_RANGE = 3
-    CLAMPED_LOW = 4
-    CLAMPED_HIGH = 5
-    FALLBACK = 6
-    REJECTED = 7
-    ROW_ERROR = 8
-    FEATURE_IGNORED = 9
-
-    @property
-    def bit(self) -> int:
-        """The kind's bit in a flags mask."""
-        return 1 << (self.value - 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from ridgeline.artifact import Feature
-from ridgeline_server.domain import Notice, NoticeKind, PredictionBatch
+from ridgeline.notices import NoticeKind
+from ridgeline_server.domain import Notice, PredictionBatch
 from ridgeline_server.engine.artifact import Version
 
 _LONGEST_TEXT = 200  # of a caller's text that is told back

@@ -7,13 +7,13 @@ import math
 import numpy as np
 
 from ridgeline import guard
+from ridgeline.notices import NoticeKind
 from ridgeline_server.domain import (
     Bools,
     CheckedBatch,
     Explanation,
     Floats,
     Ints,
-    NoticeKind,
     PredictionBatch,
     PredictOptions,
     RecordBatch,

@@ -7,8 +7,9 @@ from typing import cast
 
 from google.rpc import code_pb2
 
+from ridgeline.notices import NoticeKind
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_server.domain import Explanation, NoticeKind, PredictionBatch
+from ridgeline_server.domain import Explanation, PredictionBatch
 from ridgeline_server.engine.artifact import Version
 from ridgeline_server.engine.notices import notice_bitmaps, notice_counts, row_notices
 

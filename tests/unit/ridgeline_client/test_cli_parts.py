@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ridgeline.notices import NoticeKind
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_client import answers, errors
 from ridgeline_client.cli import failures, output, record, render
-from ridgeline_client.results import Contribution, Explanation, Notice, NoticeKind
+from ridgeline_client.results import Contribution, Explanation, Notice
 from support.stub_server import description
 
 NO_INPUT = io.StringIO()

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ridgeline_server.domain import NoticeKind, PredictionBatch, PredictOptions
+from ridgeline.notices import NoticeKind
+from ridgeline_server.domain import PredictionBatch, PredictOptions
 from ridgeline_server.engine.notices import row_notices
 from ridgeline_server.engine.predictor import explain, predict
 from support.manifests import FormulaModel, batch, version

@@ -9,9 +9,7 @@ import pytest
 from google.rpc import error_details_pb2
 
 from ridgeline.reasons import ERROR_DOMAIN, Reason
-from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server import errors
-from ridgeline_server.domain import NoticeKind
 from ridgeline_server.errors import PricingError, Violation
 from ridgeline_server.transport.status import CODES, LISTED, code_of, internal, rpc_status_of, wire_status
 
@@ -80,8 +78,3 @@ def test_overload_tells_the_client_when_to_come_back() -> None:
 def test_clients_are_never_told_to_come_back_at_once() -> None:
     with pytest.raises(ValueError, match="0 ms"):
         errors.Overloaded(0)
-
-
-def test_notice_kinds_are_those_of_the_contract() -> None:
-    ours = {f"NOTICE_KIND_{kind.name}": kind.value for kind in NoticeKind}
-    assert ours | {"NOTICE_KIND_UNSPECIFIED": 0} == dict(pb.NoticeKind.items())
