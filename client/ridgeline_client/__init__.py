@@ -20,6 +20,7 @@ from ridgeline_client.errors import (
     Unavailable,
     Violation,
 )
+from ridgeline_client.options import StreamOptions
 from ridgeline_client.results import (
     ChunkResult,
     Contribution,
@@ -59,6 +60,7 @@ __all__ = [
     "RowError",
     "ServerError",
     "ServiceError",
+    "StreamOptions",
     "Unavailable",
     "Violation",
 ]

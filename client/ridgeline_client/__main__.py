@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import sys
 
-_CLI_PACKAGES = {"rich", "typer"}
+_CLI_PACKAGES = {"pyarrow", "rich", "typer"}
 
 
 def main() -> None:
     """Run the command; exits with the codes `ridgeline --help` lists."""
+    _spell_out_what_cannot_be_shown()
     try:
         from ridgeline_client.cli.app import app  # noqa: PLC0415 - the library works without the extra
+
+        app()
     except ModuleNotFoundError as error:
         if error.name not in _CLI_PACKAGES:
             raise
@@ -20,8 +23,6 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(1)
-    _spell_out_what_cannot_be_shown()
-    app()
 
 
 def _spell_out_what_cannot_be_shown() -> None:

@@ -12,6 +12,9 @@ from ridgeline_client.errors import InvalidInput, RidgelineError, Violation
 from ridgeline_client.schema import Schema
 from ridgeline_client.table import Columns, Precision, Table
 
+Numbered = tuple[int, Columns]
+"""A table and its number in the stream: strictly increasing, 0 or more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Packed:
@@ -31,9 +34,16 @@ class Packer:
         self._limit = limit
         self._dtype = dtype
 
-    def packed(self, chunks: Iterable[Columns]) -> Iterator[Packed]:
-        """Pack each table when it is asked for; one that cannot be sent says why. Raises TypeError."""
-        for sequence, columns in enumerate(chunks):
+    def packed(self, chunks: Iterable[Numbered | None]) -> Iterator[Packed | None]:
+        """Pack each table when it is asked for; one that cannot be sent says why. Raises TypeError.
+
+        None stays None: nothing is ready, and what is under way need not wait for it.
+        """
+        for numbered in chunks:
+            if numbered is None:
+                yield None
+                continue
+            sequence, columns = numbered
             table = Table(columns)
             try:
                 message = self._message(sequence, table)

@@ -4,32 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Self
+from typing import Any, Self, TypeVar, cast
 
 import grpc
 
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_client import addresses, answers, channel, convert, health, paths, text
+from ridgeline_client import addresses, answers, channel, convert, frames, health, paths
 from ridgeline_client.calls import Calls, Deadline, checked_bytes
-from ridgeline_client.chunks import Packer, check_row_count
+from ridgeline_client.chunks import Numbered, Packer, check_row_count
 from ridgeline_client.description import ModelDescription
 from ridgeline_client.errors import InvalidInput, ModelNotFound
+from ridgeline_client.frames import FRAME_CHUNK_ROWS
+from ridgeline_client.options import StreamOptions, UnknownFeatures, predict_options
 from ridgeline_client.results import ChunkResult, Prediction, PredictionBatch
 from ridgeline_client.schema import Schema, SchemaCache, Selection
 from ridgeline_client.stream import ChunkStream, Plan
-from ridgeline_client.table import Columns, Precision, RowKeys, Table
+from ridgeline_client.table import Columns, Precision, RowKeys, Table, check_precision
 
-UnknownFeatures = Literal["reject", "ignore_and_report"]
+Frame = TypeVar("Frame", bound=Any)
+"""A pandas DataFrame; this library does not need pandas."""
 
 DEFAULT_TARGET = "localhost:50051"
 DEFAULT_TIMEOUT = 2.0
 """Seconds: hundreds of times what a price takes, and short enough for a person to wait."""
 DEFAULT_MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-
-_UNKNOWN_FEATURES = {
-    "reject": pb.UNKNOWN_FEATURES_REJECT,
-    "ignore_and_report": pb.UNKNOWN_FEATURES_IGNORE_AND_REPORT,
-}
 
 
 class PricingClient:
@@ -130,7 +128,7 @@ class PricingClient:
             TypeError: the record is no mapping, or another argument is of no type it can be.
         """
         selection = Selection(model, version, label, digest)
-        options = _options(unknown_features, schema_fingerprint)
+        options = predict_options(unknown_features, schema_fingerprint)
         deadline = self._deadline(timeout)
 
         def ask(schema: Schema) -> pb.PredictResponse:
@@ -189,9 +187,8 @@ class PricingClient:
             Others as in `predict`, without PriceRejected.
         """
         selection = Selection(model, version, label, digest)
-        options = _options(unknown_features, schema_fingerprint)
-        if dtype not in ("float64", "float32"):
-            raise ValueError(f"dtype must be 'float64' or 'float32', got {dtype!r}")
+        options = predict_options(unknown_features, schema_fingerprint)
+        check_precision(dtype)
         rows = Table(columns, RowKeys(record_ids, event_times))
         deadline = self._deadline(timeout)
 
@@ -261,25 +258,61 @@ class PricingClient:
             ModelNotFound, PreconditionFailed, AccessDenied, ...: the stream itself was refused.
             ValueError: an option has no such value, or the client was closed.
         """
-        selection = Selection(model, version, label, digest)
-        opening = pb.StreamOpen(
-            model=model,
-            choice=selection.choice(),
-            options=_options(unknown_features, schema_fingerprint),
-            notice_bitmaps=notice_bitmaps,
+        options = StreamOptions(
+            selection=Selection(model, version, label, digest),
+            window=window,
+            progress_timeout=progress_timeout,
             job_id=job_id,
+            notice_bitmaps=notice_bitmaps,
+            dtype=dtype,
+            unknown_features=unknown_features,
+            schema_fingerprint=schema_fingerprint,
         )
-        if dtype not in ("float64", "float32"):
-            raise ValueError(f"dtype must be 'float64' or 'float32', got {dtype!r}")
-        if window < 1:
-            raise ValueError(f"window must be 1 or more, got {window!r}")
-        deadline = Deadline(progress_timeout)
-        schema = self._schemas.get(selection, deadline)
-        packer = Packer(schema, self._byte_limit(schema), dtype)
-        message = pb.PredictStreamRequest(open=opening).SerializeToString()
-        plan = Plan(message, window, progress_timeout)
+        return self.predict_numbered(enumerate(chunks), options)
+
+    def predict_numbered(
+        self, chunks: Iterable[Numbered | None], options: StreamOptions
+    ) -> Iterator[ChunkResult]:
+        """Price chunks that carry their own numbers, such as every second one of a job that is resumed.
+
+        Args:
+            chunks: (sequence, table) pairs, sequences strictly increasing. None says that no chunk is ready:
+                answers are then waited for, and only without any the next chunk is.
+            options: as the arguments of `predict_stream`, which also says what is yielded and raised.
+        """
+        schema = self._schemas.get(options.selection, Deadline(options.progress_timeout))
+        packer = Packer(schema, self._byte_limit(schema), options.dtype)
+        plan = Plan(options.opening(), options.window, options.progress_timeout)
         stream = ChunkStream(self._calls, channel.method("PredictStream"), packer.packed(chunks), plan)
-        return self._chunk_results(stream, deadline.timeout, notice_bitmaps)
+        return self._chunk_results(stream, options.progress_timeout, options.notice_bitmaps)
+
+    def predict_frame(
+        self, frame: Frame, options: StreamOptions | None = None, *, chunk_rows: int = FRAME_CHUNK_ROWS
+    ) -> Frame:
+        """Price a pandas DataFrame of any length; it goes through a stream, piece by piece.
+
+        Args:
+            frame: the model's features by column, as in `predict_batch`.
+            options: as the arguments of `predict_stream`.
+            chunk_rows: rows of a piece.
+
+        Returns:
+            A DataFrame with the frame's index and the columns price, model_price, lower, upper (float64, NaN
+            where there is none), flags (int32), version (int64, of the model) and error (why a row was
+            refused, else "").
+
+        Raises:
+            InvalidInput: the frame cannot be priced, whatever its rows are; others as in `predict_stream`.
+            TypeError: the frame is no DataFrame.
+        """
+        options = options or StreamOptions()
+        pieces = enumerate(frames.chunks(frame, chunk_rows))
+
+        def ask(some: Frame) -> PredictionBatch:
+            (result,) = self.predict_numbered([(0, some)], options)
+            return result.answer()
+
+        return cast("Frame", frames.collected(frame, chunk_rows, self.predict_numbered(pieces, options), ask))
 
     def _chunk_results(
         self, stream: ChunkStream, timeout: float, notice_bitmaps: bool
@@ -341,14 +374,3 @@ class PricingClient:
 
     def _byte_limit(self, schema: Schema) -> int:
         return min(self.max_message_bytes, schema.max_message_bytes or self.max_message_bytes)
-
-
-def _options(unknown_features: UnknownFeatures, schema_fingerprint: str) -> pb.PredictOptions:
-    if unknown_features not in _UNKNOWN_FEATURES:
-        raise ValueError(
-            f"unknown_features must be one of {list(_UNKNOWN_FEATURES)}, got {unknown_features!r}"
-        )
-    text.check("schema_fingerprint", schema_fingerprint)
-    return pb.PredictOptions(
-        unknown_features=_UNKNOWN_FEATURES[unknown_features], schema_fingerprint=schema_fingerprint
-    )

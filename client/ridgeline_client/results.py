@@ -75,6 +75,12 @@ class ChunkResult:
     predictions: PredictionBatch | None
     error: RidgelineError | None = None
 
+    def answer(self) -> PredictionBatch:
+        """Return the prices. Raises the chunk's `error` when there are none."""
+        if self.predictions is None:
+            raise self.error or RidgelineError("the chunk was answered with nothing")
+        return self.predictions
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:

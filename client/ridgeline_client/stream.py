@@ -41,7 +41,7 @@ class Plan:
 class ChunkStream:
     """Sends packed chunks and yields each with its answer, in order."""
 
-    def __init__(self, calls: Calls, method: str, chunks: Iterator[Packed], plan: Plan) -> None:
+    def __init__(self, calls: Calls, method: str, chunks: Iterator[Packed | None], plan: Plan) -> None:
         self._calls = calls
         self._method = method
         self._chunks = chunks
@@ -94,7 +94,8 @@ class ChunkStream:
     ) -> Iterator[tuple[Packed, pb.ChunkResult | None, str]]:
         closed = False
         while True:
-            self._fill(outgoing)
+            if not self._exhausted:
+                self._fill(outgoing)
             if self._exhausted and not closed:
                 outgoing.put(None)
                 closed = True
@@ -109,13 +110,17 @@ class ChunkStream:
             raise ServerError("the server answered more chunks than were sent")
 
     def _fill(self, outgoing: SimpleQueue[bytes | None]) -> None:
-        while not self._exhausted and len(self._unanswered) < self._plan.window:
-            packed = next(self._chunks, None)
-            if packed is None:
+        while len(self._unanswered) < self._plan.window:
+            try:
+                packed = next(self._chunks)
+            except StopIteration:
                 self._exhausted = True
                 return
-            self._unanswered.append(packed)
-            _put(outgoing, packed)
+            if packed is not None:
+                self._unanswered.append(packed)
+                _put(outgoing, packed)
+            elif self._unanswered:
+                return
 
 
 def _put(outgoing: SimpleQueue[bytes | None], packed: Packed) -> None:

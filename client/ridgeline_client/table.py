@@ -21,6 +21,12 @@ from ridgeline_client.schema import Kind, Schema
 Precision = Literal["float64", "float32"]
 
 
+def check_precision(dtype: str) -> None:
+    """Raise ValueError for what is no Precision."""
+    if dtype not in ("float64", "float32"):
+        raise ValueError(f"dtype must be 'float64' or 'float32', got {dtype!r}")
+
+
 class Columns(Protocol):
     """A table: a mapping of columns, a pandas DataFrame, or whatever else lists its columns by name."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,15 +37,28 @@ def read_header(path: Path, declared: Sequence[str]) -> Header:
     """Read the first line; the delimiter is the one that finds most of the declared names.
 
     Raises:
-        MalformedCsv: the first line is empty.
+        MalformedCsv: the first line holds no column names.
         OSError, UnicodeDecodeError, csv.Error: the file cannot be read.
     """
     with _text(path) as lines:
-        line = next(iter(lines), "")
+        return header_of(next(iter(lines), ""), declared)
+
+
+def header_of(line: str, declared: Sequence[str]) -> Header:
+    """Split the first line by the delimiter that finds most of the declared names.
+
+    Raises:
+        MalformedCsv: the line holds no column names.
+        csv.Error: a name is longer than csv.field_size_limit() characters.
+    """
+    if "\0" in line:  # UTF-16 without its mark
+        raise MalformedCsv("is not UTF-8; save it as UTF-8")
     if not line.strip():
         raise MalformedCsv("the first line is empty; it must hold the column names")
     rows = {d: next(csv.reader([line], delimiter=d)) for d in _DELIMITERS}
     best = max(_DELIMITERS, key=lambda d: len(set(rows[d]) & set(declared)))
+    if rows[best][-1].endswith(("\n", "\r")):
+        raise MalformedCsv("the first line ends inside a quoted name; write all column names on one line")
     return Header(rows[best], best)
 
 
@@ -93,12 +106,7 @@ def _parse(path: Path, header: Header, wanted: list[str]) -> tuple[pa.Table, lis
     convert_options = pyarrow.csv.ConvertOptions(
         include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
     )
-    parse_options = pyarrow.csv.ParseOptions(
-        delimiter=header.delimiter,
-        newlines_in_values=True,
-        invalid_row_handler=skip,
-        ignore_empty_lines=False,
-    )
+    parse_options = parse_options_of(header, skip)
     for threads in (True, False):  # only one thread knows the numbers of rows that do not fit
         unfit.clear()
         raw = pyarrow.csv.read_csv(
@@ -110,6 +118,18 @@ def _parse(path: Path, header: Header, wanted: list[str]) -> tuple[pa.Table, lis
         if not unfit:
             break
     return raw, unfit
+
+
+def parse_options_of(
+    header: Header, on_misfit: Callable[[pyarrow.csv.InvalidRow], str]
+) -> pyarrow.csv.ParseOptions:
+    """How rows are told apart; `on_misfit` answers "skip" for a row that does not fit the header."""
+    return pyarrow.csv.ParseOptions(
+        delimiter=header.delimiter,
+        newlines_in_values=True,
+        invalid_row_handler=on_misfit,
+        ignore_empty_lines=False,
+    )
 
 
 def _blank_rows(path: Path, delimiter: str) -> list[int]:

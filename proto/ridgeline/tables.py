@@ -8,8 +8,10 @@ cells that do not fit are listed with their row numbers. Needs pyarrow.
 from __future__ import annotations
 
 import csv
+import lzma
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from ridgeline.table_columns import (
     numbers_of,
 )
 
-_PARQUET_MAGIC = b"PAR1"
+PARQUET_MAGIC = b"PAR1"
 
 
 class TableError(Exception):
@@ -82,16 +84,23 @@ def read(path: Path, columns: Columns) -> Table:
     Raises:
         TableError: there is no such file, or it is not a table.
     """
-    try:
+    with table_errors(path):
         with path.open("rb") as file:
-            is_parquet = file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
+            is_parquet = file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
         return _read_parquet(path, columns) if is_parquet else _read_csv(path, columns)
+
+
+@contextmanager
+def table_errors(name: Path | str) -> Iterator[None]:
+    """Raise TableError, with the file's name, for whatever the libraries below say of a file."""
+    try:
+        yield
     except FileNotFoundError:
-        raise TableError(f"{path}: no such file") from None
+        raise TableError(f"{name}: no such file") from None
     except MalformedCsv as error:
-        raise TableError(f"{path}: {error}") from None
-    except (OSError, EOFError, pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
-        raise TableError(f"{path}: {_reason(error)}") from None
+        raise TableError(f"{name}: {error}") from None
+    except (OSError, EOFError, pa.ArrowException, UnicodeDecodeError, csv.Error, lzma.LZMAError) as error:
+        raise TableError(f"{name}: {_reason(error)}") from None
 
 
 def convert(raw: pa.Table, columns: Columns, first_row: int, *, line_breaks: bool = True) -> Table:

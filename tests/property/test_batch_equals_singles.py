@@ -3,50 +3,24 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
-import grpc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.app import App
-from support.status import decode
+from support.singles import ROW_ERROR, Width, rows, single, tables
 from support.toys import CATEGORICAL, NUMERIC
 from support.wire import Wire, batch_request, categorical_column, connect
-
-ROW_ERROR = 1 << (pb.NOTICE_KIND_ROW_ERROR - 1)
-Width = Literal[32, 64]
-ANSWER = ("price", "model_price", "lower", "upper")
 
 
 @pytest.fixture(scope="module")
 def wire(toy_server: App) -> Iterator[Wire]:
     with connect(toy_server.address) as wire:
         yield wire
-
-
-def numbers(width: Width) -> st.SearchStrategy[float]:
-    """Values a row may carry; some are infinite or outside the valid range and refuse it."""
-    sane = st.floats(0.125, 64, width=width)
-    wild = st.floats(width=width)
-    return st.one_of(sane, sane, sane, st.just(math.nan), wild)
-
-
-TEXTS = st.one_of(
-    st.sampled_from(["NA", "None", "nan", "007", "Acme", "1", "3", "7", "", "n/a"]),
-    st.text(st.characters(codec="utf-8"), max_size=4),
-)
-
-
-def tables(width: Width) -> st.SearchStrategy[list[pb.Record]]:
-    """Up to eight records; every feature may be absent."""
-    numeric = st.dictionaries(st.sampled_from(NUMERIC), numbers(width))
-    categorical = st.dictionaries(st.sampled_from(CATEGORICAL), TEXTS)
-    return st.lists(st.builds(pb.Record, numeric=numeric, categorical=categorical), min_size=1, max_size=8)
 
 
 @st.composite
@@ -68,30 +42,6 @@ def column_batches(draw: st.DrawFn, width: Width) -> tuple[list[pb.Record], pb.P
         row_count=len(records), numeric=pb.NumericColumns(names=names, **matrix), categorical=columns
     )
     return records, pb.PredictBatchRequest(columns=batch)
-
-
-def single(wire: Wire, record: pb.Record) -> tuple[bytes, int, list[str]]:
-    """Bits of the four numbers, flags and reasons that Predict answers."""
-    try:
-        got = wire.ask("predict", record).prediction
-    except grpc.RpcError as error:
-        refusal = decode(error)
-    else:
-        return struct.pack("4d", *(getattr(got, field) for field in ANSWER)), got.flags, []
-    assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
-    return struct.pack("4d", *[math.nan] * 4), ROW_ERROR, sorted(reason for _, reason in refusal.paths)
-
-
-def rows(answer: pb.PredictionBatch) -> list[tuple[bytes, int, list[str]]]:
-    """The same of every row of a batch."""
-    reasons: list[list[str]] = [[] for _ in range(answer.row_count)]
-    for error in answer.row_errors:
-        reasons[error.row].append(error.reason)
-    numbers = zip(*(getattr(answer, field) for field in ANSWER), strict=True)
-    return [
-        (struct.pack("4d", *four), flags, sorted(why))
-        for four, flags, why in zip(numbers, answer.flags, reasons, strict=True)
-    ]
 
 
 @settings(max_examples=100, deadline=None)

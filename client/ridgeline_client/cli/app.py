@@ -1,4 +1,4 @@
-"""The `ridgeline` command: predict, describe, health."""
+"""The `ridgeline` command: predict, score, describe, health."""
 
 from __future__ import annotations
 
@@ -102,6 +102,63 @@ def _demo_note(description: ModelDescription, given: dict[str, object]) -> str:
     return (
         f"A made-up product: midpoints of the training ranges and the most frequent categories of "
         f"{description.model.name}, the least important number left out{changed}. --json shows it."
+    )
+
+
+@app.command(epilog=EXIT_CODES)
+def score(  # noqa: PLR0913, PLR0917 - one parameter per command line option
+    source: Annotated[
+        str, typer.Argument(metavar="IN", help="CSV or Parquet, also compressed; - for a pipe.")
+    ],
+    target: Annotated[
+        str, typer.Argument(metavar="OUT", help=".csv, .csv.gz, .csv.zst or .parquet; - for a CSV in a pipe.")
+    ],
+    record_id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="COLUMN", help='Names the rows; else "record_id", or 1, 2, ...'),
+    ] = None,
+    keep_columns: Annotated[bool, typer.Option("--keep-columns", help="Carry all columns along.")] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Price without the features the table lacks.")
+    ] = False,
+    streams: Annotated[int, typer.Option("--streams", min=1, max=64, help="Streams at a time.")] = 1,
+    accept_new_model: Annotated[
+        bool,
+        typer.Option("--accept-new-model", help="Go on with another version when the first one is gone."),
+    ] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget what an earlier run has done.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
+    model: options.Model = "",
+    version: options.Version = None,
+    label: options.Label = None,
+    digest: options.Digest = None,
+    server: options.Target = options.TARGET_DEFAULT,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", help="Longest wait without any answer.")
+    ] = 60.0,
+    as_json: options.AsJson = False,
+) -> None:
+    """Price a table of any size: one row out per row in, in order.
+
+    A run that was broken off goes on when the same command is given again; OUT appears when it is complete.
+    """
+    # pyarrow is needed here alone, and takes as long to import as the rest together
+    from ridgeline_client.cli import score as command  # noqa: PLC0415
+
+    command.run(
+        source,
+        target,
+        command.connector(server, timeout),
+        command.JobOptions(
+            columns=command.ColumnOptions(record_id, keep_columns, allow_missing),
+            selection=options.selection(model, version, label, digest),
+            streams=streams,
+            progress_timeout=timeout,
+            accept_new_model=accept_new_model,
+            restart=restart,
+            overwrite=overwrite,
+        ),
+        as_json=as_json,
     )
 
 

@@ -14,7 +14,8 @@ OK, FAILURE, WRONG_INPUT, NO_PRICE, UNAVAILABLE = 0, 1, 2, 3, 4
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 other failure; 2 wrong input or usage; 3 the guard gave no price, or the model is "
-    "not the one asked for (digest, schema); 4 no server, overload, or no answer in time."
+    "not the one asked for (digest, schema); 4 no server, overload, or no answer in time; 130, 143 stopped "
+    "by a signal."
 )
 
 _CODES: dict[type[errors.RidgelineError], int] = {
@@ -34,7 +35,7 @@ def exit_code(error: errors.RidgelineError) -> int:
     return _CODES.get(type(error), FAILURE)
 
 
-def report(error: errors.RidgelineError, *, as_json: bool) -> None:
+def report(error: Exception, *, as_json: bool) -> None:
     """Say on standard error what went wrong, for a person or as one JSON object."""
     if as_json:
         typer.echo(json.dumps({"error": _facts(error)}, allow_nan=False), err=True)
@@ -43,6 +44,6 @@ def report(error: errors.RidgelineError, *, as_json: bool) -> None:
         console.print(f"error: {error}", style="red")
 
 
-def _facts(error: errors.RidgelineError) -> object:
-    facts = {"type": type(error).__name__, **vars(error)}
+def _facts(error: Exception) -> object:
+    facts = {"type": type(error).__name__, "message": str(error), **vars(error)}
     return to_plain({name: value for name, value in facts.items() if value not in ("", {}, ())})

@@ -32,7 +32,7 @@ def prediction(answer: Prediction, interval_level: float) -> RenderableType:
     """One price with its interval, notices and, when asked for, its explanation."""
     parts: list[RenderableType] = [_price_facts(answer, interval_level)]
     if answer.notices:
-        parts.append(_table("Notices", ("notice", "what happened"), _notices(answer.notices)))
+        parts.append(titled_table("Notices", ("notice", "what happened"), _notices(answer.notices)))
     if answer.explanation is not None:
         parts.append(_explanation(answer.explanation, answer))
     return Group(*parts)
@@ -59,7 +59,7 @@ def _price_facts(answer: Prediction, interval_level: float) -> Table:
     if answer.record_id:
         facts.append(("Record", answer.record_id))
     facts.append(("Prediction set", answer.prediction_set_id))
-    return _facts(facts)
+    return fact_table(facts)
 
 
 def _explanation(explanation: Explanation, answer: Prediction) -> Table:
@@ -71,12 +71,12 @@ def _explanation(explanation: Explanation, answer: Prediction) -> Table:
         total = sum(part.amount for part in explanation.contributions) - sum(part.amount for part in top)
         rows.append((f"the other {rest} features", f"{total:+,.2f}"))
     rows.append(("model price", f"{answer.model_price:,.2f}"))
-    return _table("Why this price", ("part", f"amount ({answer.currency})"), rows, right=(1,))
+    return titled_table("Why this price", ("part", f"amount ({answer.currency})"), rows, right=(1,))
 
 
 def description(model: ModelDescription) -> RenderableType:
     """What a model version expects and promises."""
-    features = _table(
+    features = titled_table(
         f"{len(model.features)} features",
         ("feature", "unit", "valid", "training", "missing", "rank"),
         (_feature_row(feature) for feature in model.features),
@@ -90,7 +90,7 @@ def description(model: ModelDescription) -> RenderableType:
             (p.feature, f"{p.mean:g}", f"{p.standard_deviation:g}", " ".join(f"{d:g}" for d in p.deciles))
             for p in model.reference_profile
         )
-        parts.append(_table("Training data", ("feature", "mean", "SD", "deciles"), rows, right=(1, 2)))
+        parts.append(titled_table("Training data", ("feature", "mean", "SD", "deciles"), rows, right=(1, 2)))
     return Group(*parts)
 
 
@@ -99,7 +99,7 @@ def _model_facts(model: ModelDescription) -> Table:
     prices = f"{guard.min_price:g} to {guard.max_price:g} {model.currency}, outside: {guard.policy}"
     r2 = "undefined" if math.isnan(metrics.r2) else f"{metrics.r2:.4f}"
     accuracy = f"RMSE {metrics.rmse:.2f}, MAE {metrics.mae:.2f}, R2 {r2}"
-    return _facts(
+    return fact_table(
         [
             ("Model", f"{model.model.name} version {model.model.version}"),
             ("Digest", model.model.digest),
@@ -143,10 +143,11 @@ def _linear_form(form: LinearForm, currency: str) -> Table:
     for category in form.categorical_terms:
         amounts = (f"{name or '(missing)'} {amount:+.2f}" for name, amount in category.amounts.items())
         rows.append((category.feature, ", ".join(amounts)))
-    return _table(f"Linear form ({currency})", ("term", "amount"), rows)
+    return titled_table(f"Linear form ({currency})", ("term", "amount"), rows)
 
 
-def _facts(pairs: Sequence[tuple[str, str]]) -> Table:
+def fact_table(pairs: Sequence[tuple[str, str]]) -> Table:
+    """Names and what they are, without a frame."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -155,9 +156,10 @@ def _facts(pairs: Sequence[tuple[str, str]]) -> Table:
     return table
 
 
-def _table(
+def titled_table(
     title: str, headers: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()
 ) -> Table:
+    """A table for people; `right`: columns of numbers."""
     table = Table(
         title=f"\n{title}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False
     )
