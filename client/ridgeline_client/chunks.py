@@ -54,9 +54,9 @@ class Packer:
 
     def _message(self, sequence: int, table: Table) -> bytes:
         check_row_count(table.row_count, self._schema)
-        batch = table.message(self._schema, self._dtype)
-        request = pb.PredictStreamRequest(chunk=pb.Chunk(sequence=sequence, columns=batch))
-        return checked_bytes(request, self._limit, batch.row_count)
+        request = pb.PredictStreamRequest(chunk=pb.Chunk(sequence=sequence, columns=pb.RecordBatch()))
+        table.message(self._schema, self._dtype, into=request.chunk.columns)
+        return checked_bytes(request, self._limit, table.row_count)
 
 
 def check_row_count(row_count: int, schema: Schema) -> None:

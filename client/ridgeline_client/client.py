@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self, TypeVar, cast
 
@@ -307,9 +308,10 @@ class PricingClient:
         """
         options = options or StreamOptions()
         pieces = enumerate(frames.chunks(frame, chunk_rows))
+        aside = replace(options, job_id="")  # rows that are asked for again are not the job's first chunk
 
         def ask(some: Frame) -> PredictionBatch:
-            (result,) = self.predict_numbered([(0, some)], options)
+            (result,) = self.predict_numbered([(0, some)], aside)
             return result.answer()
 
         return cast("Frame", frames.collected(frame, chunk_rows, self.predict_numbered(pieces, options), ask))

@@ -6,7 +6,7 @@ a row's text is the one it would have alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -50,11 +50,15 @@ def _complete(answer: PredictionBatch) -> dict[int, str]:
     for error in answer.row_errors:
         text = error.message if error.feature in error.message else f"{error.feature}: {error.message}"
         found.setdefault(error.row, []).append(text)
-    if answer.row_error_count > len(answer.row_errors) and len(answer) > 1 and found:
+    unlisted = answer.row_error_count - len(answer.row_errors)
+    if len(answer) == 1:
+        return {row: row_text(parts, len(parts) + unlisted) for row, parts in found.items()}
+    if unlisted and found:
         del found[max(found)]
-    return {row: _text(parts) for row, parts in found.items()}
+    return {row: row_text(parts, len(parts)) for row, parts in found.items()}
 
 
-def _text(parts: list[str]) -> str:
-    more = len(parts) - SHOWN
+def row_text(parts: Sequence[str], count: int) -> str:
+    """Return what is wrong with a row in one line: the first of its `count` violations are spelt out."""
+    more = count - len(parts[:SHOWN])
     return "; ".join(parts[:SHOWN]) + (f"; and {more} more" if more > 0 else "")

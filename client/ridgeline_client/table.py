@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from google.protobuf.wrappers_pb2 import BytesValue
 
+from ridgeline.coded import CodedCategories
 from ridgeline.reasons import Reason
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_client import text, times, values
@@ -80,7 +81,8 @@ class Table:
         else:
             try:
                 # A list has a length, and making an array of it touches every value.
-                self._columns[name] = column if isinstance(column, list | tuple) else values.as_array(column)
+                ready = isinstance(column, list | tuple | CodedCategories)
+                self._columns[name] = column if ready else values.as_array(column)
             except ValueError as error:
                 problem, reason = str(error), Reason.WRONG_LENGTH
             else:
@@ -92,15 +94,17 @@ class Table:
         """Rows of the longest column."""
         return max(self._lengths.values(), default=0)
 
-    def message(self, schema: Schema, dtype: Precision = "float64") -> pb.RecordBatch:
-        """Return the table as the contract has it.
+    def message(
+        self, schema: Schema, dtype: Precision = "float64", into: pb.RecordBatch | None = None
+    ) -> pb.RecordBatch:
+        """Return the table as the contract has it, in a message of its own or in the one it is given.
 
         Raises:
             InvalidInput: naming every column and row that cannot be sent.
         """
-        batch = _Batch(schema, dtype)
+        batch = _Batch(schema, dtype, pb.RecordBatch() if into is None else into)
         for name, column in self._columns.items():
-            batch.add(name, values.as_array(column))
+            batch.add(name, column)
         batch.add_keys(self._keys)
         if violations := [*self._violations, *batch.violations, *self._unequal_lengths()]:
             raise InvalidInput.listing(violations)
@@ -117,16 +121,22 @@ class Table:
 class _Batch:
     """A RecordBatch in the making, and what is wrong with its values."""
 
-    def __init__(self, schema: Schema, dtype: Precision) -> None:
+    def __init__(self, schema: Schema, dtype: Precision, batch: pb.RecordBatch) -> None:
         self.violations: list[Violation] = []
         self._schema = schema
         self._dtype = dtype
         self._numeric: dict[str, npt.NDArray[np.float64 | np.float32]] = {}
-        self._batch = pb.RecordBatch()
+        self._batch = batch
 
-    def add(self, name: str, array: npt.NDArray[Any]) -> None:
+    def add(self, name: str, column: object) -> None:
         """Take one column; bad values are remembered."""
         kind = self._schema.kinds.get(name)
+        if isinstance(column, CodedCategories):
+            if kind != "numeric":
+                self._add_categories(name, column)
+                return
+            column = column.values()
+        array = values.as_array(column)
         try:
             self._convert(name, array, kind or _guess(array))
         except values.BadValues as error:
@@ -140,10 +150,11 @@ class _Batch:
             column = values.numbers(array, self._schema.missing_tokens)
             self._numeric[name] = values.single(column) if self._dtype == "float32" else column
             return
-        dictionary, codes = values.coded_categories(array)
-        self._batch.categorical.append(
-            pb.CategoricalColumn(name=name, dictionary=dictionary, codes=codes.tolist())
-        )
+        self._add_categories(name, values.coded_categories(array))
+
+    def _add_categories(self, name: str, column: CodedCategories) -> None:
+        # from a list: assigning an array walks it element by element through NumPy scalars
+        self._batch.categorical.add(name=name, dictionary=column.texts, codes=column.codes.tolist())
 
     def add_keys(self, keys: RowKeys) -> None:
         """Take the rows' names and times."""
@@ -162,7 +173,7 @@ class _Batch:
         """Return the finished batch."""
         self._batch.row_count = row_count
         if self._numeric:
-            self._batch.numeric.CopyFrom(_numeric_columns(self._numeric, row_count, self._dtype))
+            _add_numbers(self._batch.numeric, self._numeric, row_count, self._dtype)
         return self._batch
 
 
@@ -182,14 +193,16 @@ def _guess(array: npt.NDArray[Any]) -> Kind:
     return values.kind_by_type(array) if array.dtype.kind not in "iufb" else "numeric"
 
 
-def _numeric_columns(
-    columns: Mapping[str, npt.NDArray[np.float64 | np.float32]], row_count: int, dtype: Precision
-) -> pb.NumericColumns:
+def _add_numbers(
+    to: pb.NumericColumns,
+    columns: Mapping[str, npt.NDArray[np.float64 | np.float32]],
+    row_count: int,
+    dtype: Precision,
+) -> None:
     matrix = np.empty((row_count, len(columns)), dtype=np.dtype(dtype).newbyteorder("<"))
     for place, column in enumerate(columns.values()):
         matrix[:, place] = column
+    to.names.extend(columns)
+    values_field = to.float_values if dtype == "float32" else to.double_values
     # A packed field of floats and a field of bytes are the same on the wire: no Python object per value.
-    packed = BytesValue(value=matrix.tobytes()).SerializeToString()
-    if dtype == "float32":
-        return pb.NumericColumns(names=list(columns), float_values=pb.FloatMatrix.FromString(packed))
-    return pb.NumericColumns(names=list(columns), double_values=pb.DoubleMatrix.FromString(packed))
+    values_field.MergeFromString(BytesValue(value=matrix.tobytes()).SerializeToString())

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ridgeline import missing
+from ridgeline.coded import CodedCategories
 from ridgeline_client import text
 from ridgeline_client.schema import Kind
 
@@ -93,11 +94,8 @@ def numbers(array: npt.NDArray[Any], tokens: Collection[str] = ()) -> npt.NDArra
     return np.array(_each(array, lambda value: number(value, tokens)), dtype=np.float64)
 
 
-def coded_categories(array: npt.NDArray[Any]) -> tuple[list[str], npt.NDArray[np.int32]]:
-    """Return a column of categories as its distinct texts and codes: 0 is missing, i is text i - 1.
-
-    Returns:
-        The texts in order of first appearance (sorted for numbers), and int32 codes, shape [rows].
+def coded_categories(array: npt.NDArray[Any]) -> CodedCategories:
+    """Return a column of categories; the texts are in order of first appearance, sorted for numbers.
 
     Raises:
         BadValues: a value is neither valid Unicode text nor a number nor missing.
@@ -110,7 +108,7 @@ def coded_categories(array: npt.NDArray[Any]) -> tuple[list[str], npt.NDArray[np
     except ValueError:  # found again, with every row it stands in
         _each(array.tolist(), category)
         raise
-    return list(codes)[1:], np.array(lookup, dtype=np.int32)[places]
+    return CodedCategories(list(codes)[1:], np.array(lookup, dtype=np.int32)[places])
 
 
 def _distinct(array: npt.NDArray[Any]) -> tuple[list[object], npt.NDArray[np.intp]]:

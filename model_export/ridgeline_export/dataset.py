@@ -82,7 +82,7 @@ def _rows(table: Table, schema: Schema) -> Rows:
         numeric[:, j] = table.numeric[feature.name]
     categorical = np.empty((n, len(schema.categorical)), dtype=object)
     for j, feature in enumerate(schema.categorical):
-        categorical[:, j] = table.categorical[feature.name]
+        categorical[:, j] = table.categorical[feature.name].values()
     number = np.arange(n, dtype=np.int64) + table.first_row
     return Rows(numeric, categorical, table.numeric[schema.model.target], number)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from ridgeline.missing import MISSING_CATEGORY, is_missing_value
+from ridgeline.missing import is_missing_value
 from ridgeline.tables import Table
 from ridgeline_export.problems import rows_text
 from ridgeline_export.schema import LARGEST, FeatureSection, Schema
@@ -91,7 +91,7 @@ def _missing(table: Table, name: str) -> npt.NDArray[np.int64]:
     if name in table.numeric:
         missing = np.isnan(table.numeric[name])
     elif name in table.categorical:
-        missing = table.categorical[name] == MISSING_CATEGORY
+        missing = table.categorical[name].codes == 0
     else:
         return np.empty(0, dtype=np.int64)
     for bad in table.bad_cells:

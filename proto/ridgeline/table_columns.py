@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ridgeline import missing
+from ridgeline.coded import CodedCategories
 
 Numbers = npt.NDArray[np.float64]
-Categories = npt.NDArray[np.object_]
 
 LISTED_ROWS = 5
 """How many rows, or texts of bad cells, a message lists; all are counted."""
@@ -61,22 +61,23 @@ def numbers_of(name: str, column: pa.ChunkedArray, place: Place, bad: list[BadCe
     return np.where(np.isin(fast, gaps), missing.MISSING_NUMBER, fast) if gaps else fast
 
 
-def categories_of(name: str, column: pa.ChunkedArray, place: Place, bad: list[BadCells]) -> Categories:
-    """Return object[n] of str, "" = missing; cells that are no category are "" and appended to `bad`."""
+def categories_of(name: str, column: pa.ChunkedArray, place: Place, bad: list[BadCells]) -> CodedCategories:
+    """Return the column's categories; cells that are no category are missing and appended to `bad`."""
     # ONNX Runtime ends a text at NUL, so that two categories would become one.
     refused = "\0" if place.line_breaks else "\0\n\r"
+    codes_of: dict[str, int] = {missing.MISSING_CATEGORY: 0}
 
-    def rule(value: object) -> str:
+    def rule(value: object) -> int:
         text = missing.category(value, place.tokens)
         if any(character in text for character in refused):
             raise ValueError(text)
-        return text
+        return codes_of.setdefault(text, len(codes_of))
 
-    values, wrong = _by_distinct_value(column, rule, missing.MISSING_CATEGORY, np.object_)
+    codes, wrong = _by_distinct_value(column, rule, 0, np.int32)
     if wrong.any():
         without = "NUL" if place.line_breaks else "NUL or line breaks (is a quote not closed?)"
         bad.append(_bad_cells(name, column, wrong, place.first_row, f"text without {without}, or a number"))
-    return values
+    return CodedCategories(list(codes_of)[1:], codes)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

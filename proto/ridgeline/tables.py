@@ -1,7 +1,7 @@
 """Reads CSV and Parquet tables by the missing rule: one reader for training and for scoring files.
 
 Columns are declared, never guessed: a numeric column becomes float64 with NaN for missing, a categorical one
-an object array of str with "" for missing, whatever the file calls their type. Nothing is dropped silently:
+a dictionary and codes with 0 for missing, whatever the file calls their type. Nothing is dropped silently:
 cells that do not fit are listed with their row numbers. Needs pyarrow.
 """
 
@@ -18,10 +18,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 
+from ridgeline.coded import CodedCategories
 from ridgeline.csv_cells import MalformedCsv, read_cells, read_header
 from ridgeline.table_columns import (
     BadCells,
-    Categories,
     Numbers,
     Place,
     categories_of,
@@ -63,7 +63,7 @@ class Table:
     declared: Columns
     file_columns: tuple[str, ...]
     numeric: dict[str, Numbers]
-    categorical: dict[str, Categories]
+    categorical: dict[str, CodedCategories]
     other: dict[str, pa.ChunkedArray]
     bad_cells: tuple[BadCells, ...]
 

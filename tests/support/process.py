@@ -53,6 +53,11 @@ class ServerProcess:
         self._reader.start()
         self.stderr = ""
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
     def _read(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:

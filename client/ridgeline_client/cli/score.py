@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from collections.abc import Iterator
@@ -25,21 +26,38 @@ __all__ = ["ColumnOptions", "JobOptions", "connector", "run"]
 
 STANDARD = "-"
 _EXIT_BY_SIGNAL = 128
+_STDIN = 0
 
 
 def run(source: str, target: str, connect: score_view.Connect, options: JobOptions, *, as_json: bool) -> None:
     """Score a table and say how it went; exits with the codes of `failures`."""
     view = score_view.View(source, target)
-    job = Job(_opened_input(source), _opened_output(target), connect, options, view)
-    with _signals(target), _told(as_json=as_json), view:
-        report = job.run()
+    with _signals(source, target), _told(as_json=as_json), view:
+        report = Job(_opened_input(source), _opened_output(target), connect, options, view).run()
     view.say(report, as_json=as_json)
     if report.progress.rows and not report.progress.counts.priced:
         raise typer.Exit(failures.WRONG_INPUT)
 
 
+class _Pipe(io.FileIO):
+    """A pipe without the buffer's lock: a thread that still waits for bytes would hold it at the end."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return `size` bytes, fewer only at the end of the pipe."""
+        parts = bytearray()
+        while piece := super().read((size or 0) - len(parts)):
+            parts += piece
+        return bytes(parts)
+
+
 def _opened_input(source: str) -> Path | BinaryIO:
-    return sys.stdin.buffer if source == STANDARD else Path(source)
+    path = Path(source)
+    try:
+        if source == STANDARD:
+            return _Pipe(_STDIN, closefd=False)
+        return _Pipe(path) if path.exists() and not (path.is_file() or path.is_dir()) else path
+    except OSError as error:
+        raise TableError(f"{source} cannot be read ({error})") from None
 
 
 def _opened_output(target: str) -> Path | BinaryIO:
@@ -83,14 +101,15 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 @contextmanager
-def _signals(target: str) -> Iterator[None]:
+def _signals(source: str, target: str) -> Iterator[None]:
     """End in order when told to: what is written stays, and the same command goes on."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, _stop) for number in numbers]
     try:
         yield
     except _Stopped as stopped:
-        again = "" if target == STANDARD else ": the same command goes on where it was"
+        kept = STANDARD not in (source, target) and Path(source).is_file()
+        again = ": the same command goes on where it was" if kept else ""
         typer.echo(f"stopped by {signal.Signals(stopped.number).name}{again}", err=True)
         raise typer.Exit(_EXIT_BY_SIGNAL + stopped.number) from None
     finally:

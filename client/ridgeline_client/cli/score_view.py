@@ -44,7 +44,8 @@ class View:
         self._plan: ColumnPlan | None = None
         self._by_rows = False
         self._rows_before = 0
-        self._began = time.monotonic()
+        self._began: float | None = None
+        self._stint_began = 0.0
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -63,7 +64,8 @@ class View:
             self._bar.remove_task(self._task)
         self._task = self._bar.add_task("", total=total)
         self._rows_before = rows
-        self._began = time.monotonic()
+        self._stint_began = time.monotonic()
+        self._began = self._began or self._stint_began
         first = self._plan is None
         self._plan = plan
         ref = model.model
@@ -77,7 +79,7 @@ class View:
     def advanced(self, rows: int, consumed: int) -> None:
         """See `Watcher`."""
         if self._task is not None:
-            seconds = max(time.monotonic() - self._began, 1e-9)
+            seconds = max(time.monotonic() - self._stint_began, 1e-9)
             text = f"{rows:,} rows, {(rows - self._rows_before) / seconds:,.0f} rows/s"
             self._bar.update(self._task, completed=rows if self._by_rows else consumed, description=text)
 
@@ -99,7 +101,7 @@ class View:
 
     def _facts(self, report: Report) -> dict[str, Any]:
         state, counts = report.progress, report.progress.counts
-        seconds = time.monotonic() - self._began
+        seconds = time.monotonic() - self._began if self._began else 0.0
         done = state.rows - report.resumed_rows
         return {
             "input": self._names[0],

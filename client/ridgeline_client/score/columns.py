@@ -70,7 +70,9 @@ def plan_columns(names: Sequence[str], model: ModelDescription, options: ColumnO
     """
     features = [feature for feature in model.features if feature.name in names]
     absent = tuple(feature.name for feature in model.features if feature.name not in names)
-    record_id = options.record_id or (DEFAULT_ID if DEFAULT_ID in names else None)
+    record_id = options.record_id
+    if record_id is None and DEFAULT_ID in names:
+        record_id = DEFAULT_ID
     kept = _kept_names([name for name in names if name != record_id]) if options.keep else {}
     read = {feature.name for feature in features} | set(kept.values()) | {record_id}
     problems = [*_problems(names, read, options), *_absent_problems(names, model, options)]

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _NEEDS_QUOTES = '[",\r\n]'
+_PIECE_BYTES = 256 << 20  # an array of texts holds 2 GiB at most
 
 
 def header(names: Sequence[str]) -> bytes:
@@ -17,8 +18,12 @@ def header(names: Sequence[str]) -> bytes:
 
 def lines(table: pa.Table) -> bytes:
     """Return one line per row; null is an empty cell."""
-    if not table.num_rows:
-        return b""
+    pieces = 1 + table.nbytes // _PIECE_BYTES
+    size = max(1, -(-table.num_rows // pieces))
+    return b"".join(_lines(table.slice(first, size)) for first in range(0, table.num_rows, size))
+
+
+def _lines(table: pa.Table) -> bytes:
     return _joined([_cells(column.combine_chunks()) for column in table.columns])
 
 

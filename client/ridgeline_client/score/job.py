@@ -12,7 +12,7 @@ from ridgeline_client.client import PricingClient
 from ridgeline_client.score import store
 from ridgeline_client.score.errors import JobRefused, ModelChanged
 from ridgeline_client.score.options import JobOptions, Watcher
-from ridgeline_client.score.outputs import Output, PipeOutput, compression_of, format_of
+from ridgeline_client.score.outputs import Output, PipeOutput, check_name, compression_of, format_of
 from ridgeline_client.score.progress import Progress
 from ridgeline_client.score.stint import Place, StintRun
 
@@ -68,7 +68,9 @@ class Job:
             TableError: the input is no table.
             OSError: the output cannot be written.
         """
-        if not isinstance(self._target, Path):
+        if isinstance(self._target, Path):
+            self._check_target(self._target)
+        else:
             return Report(self._priced(PipeOutput(self._target), _not_kept), 0)
         self._refuse_to_overwrite(self._target, begun=store.job_directory(self._target).exists())
         with store.opened(self._target) as job:
@@ -80,19 +82,28 @@ class Job:
             job.finish(done)
         return Report(done, saved.rows if saved else 0)
 
+    def _check_target(self, target: Path) -> None:
+        if target.exists() and not target.is_file():
+            raise JobRefused(f"{target} is no file: write to a file, or to - for standard output")
+        if isinstance(self._source, Path) and target.exists() and target.resolve() == self._source.resolve():
+            raise JobRefused(f"{target} is the input itself: write to another file")
+        check_name(target)
+
     def _refuse_to_overwrite(self, target: Path, *, begun: bool) -> None:
         if target.exists() and not self._options.overwrite and not begun:
             raise JobRefused(f"{target} is there already: write elsewhere, or replace it with --overwrite")
 
     def _saved(self, job: store.JobStore) -> Progress | None:
-        if self._options.restart or not isinstance(self._source, Path):
-            job.clear()
-            return None
-        saved = job.load()
+        saved = None if self._options.restart else job.load()
         if saved is None:
             job.clear()
-        else:
+        elif isinstance(self._source, Path):
             store.check_same_job(saved, self._source, self._decisive_options())
+        else:
+            raise JobRefused(
+                f"{saved.rows:,} rows of a job that read a file are kept beside the output: "
+                "finish it with the command it was begun with, or forget it with --restart"
+            )
         return saved
 
     def _decisive_options(self) -> dict[str, Any]:
@@ -122,9 +133,11 @@ class Job:
                 return run.run(before, self._connect, pinned=pinned)
             except ModelChanged:
                 fruitless = fruitless + 1 if self._state is before else 0
-                resumable = self._options.accept_new_model and isinstance(self._source, Path)
-                if not resumable or fruitless == _FRUITLESS_STINTS:
+                accepted = self._options.accept_new_model and fruitless < _FRUITLESS_STINTS
+                if not accepted or not isinstance(self._source, Path):
                     raise
+                if self._state is not None:
+                    store.check_same_job(self._state, self._source, self._decisive_options())
                 pinned = False
 
 

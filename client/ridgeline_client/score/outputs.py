@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
@@ -25,6 +24,7 @@ _GROUP_STEPS = 5
 """Steps in a row group of the finished Parquet file."""
 
 Format = Literal["csv", "parquet"]
+_PARQUET_ENDINGS = (".parquet", ".pq")
 _COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda data: gzip.compress(data, 6, mtime=0),
     ".zst": lambda data: pa.Codec("zstd").compress(data, asbytes=True),
@@ -61,21 +61,28 @@ class Output(Protocol):
         """
 
 
+def check_name(path: Path) -> None:
+    """Raise JobRefused for a name that stands for no format."""
+    endings = (".csv", *(f".csv{ending}" for ending in _COMPRESSIONS), *_PARQUET_ENDINGS)
+    if not path.name.lower().endswith(endings):
+        raise JobRefused(f"{path} does not say its format: give it a name that ends in {', '.join(endings)}")
+
+
 def format_of(path: Path) -> Format:
     """Return the format a file name stands for."""
-    return "parquet" if path.suffix in (".parquet", ".pq") else "csv"
+    return "parquet" if path.name.lower().endswith(_PARQUET_ENDINGS) else "csv"
 
 
 def compression_of(path: Path) -> str:
     """Return how a file of this name is compressed: ".gz", ".zst", or "" for not at all."""
-    return path.suffix if path.suffix in _COMPRESSIONS else ""
+    return next((ending for ending in _COMPRESSIONS if path.name.lower().endswith(ending)), "")
 
 
 def output_in(directory: Path, target: Path) -> Output:
     """Return the output that makes `target` in a directory beside it."""
     if format_of(target) == "parquet":
         return ParquetOutput(directory)
-    return CsvOutput(directory / "rows", _COMPRESSIONS.get(target.suffix, bytes))
+    return CsvOutput(directory / "rows", _COMPRESSIONS.get(compression_of(target), bytes))
 
 
 class CsvOutput:
@@ -146,11 +153,10 @@ class ParquetOutput:
         joined = self._directory / "joined"
         parts = [self._part(number) for number in range(length)] or [self._no_rows]
         with joined.open("wb") as file:
-            # Kept columns have the types of the rows; without rows their names are enough.
-            with pq.ParquetWriter(file, pq.read_schema(parts[0])) as writer:
-                for first in range(0, len(parts), _GROUP_STEPS):
-                    group = [pq.read_table(part) for part in parts[first : first + _GROUP_STEPS]]
-                    writer.write_table(pa.concat_tables(group))
+            try:
+                _join(parts, file)
+            except pa.ArrowInvalid:
+                raise _gone(self._directory) from None
             _sync(file)
         joined.replace(target)
 
@@ -172,6 +178,14 @@ class ParquetOutput:
         return self._directory / f"part-{number:07}.parquet"
 
 
+def _join(parts: list[Path], file: BinaryIO) -> None:
+    # Kept columns have the types of the rows; without rows their names are enough.
+    with pq.ParquetWriter(file, pq.read_schema(parts[0])) as writer:
+        for first in range(0, len(parts), _GROUP_STEPS):
+            group = [pq.read_table(part) for part in parts[first : first + _GROUP_STEPS]]
+            writer.write_table(pa.concat_tables(group))
+
+
 class PipeOutput:
     """A CSV on standard output, written as rows come; nothing is taken back there."""
 
@@ -182,9 +196,9 @@ class PipeOutput:
         self._pipe = pipe
         self._length = 0
 
-    def begin(self, schema: pa.Schema, length: int | None) -> int:
-        """See `Output`; rows that are out stay out."""
-        if length is None:
+    def begin(self, schema: pa.Schema, _length: int | None) -> int:
+        """See `Output`; what is out stays out."""
+        if not self._length:
             self._length = self._pipe.write(csv_text.header(schema.names))
         return self._length
 
@@ -214,9 +228,3 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def remove_tree(directory: Path) -> None:
-    """Remove a directory and what is in it, if it is there."""
-    if directory.exists():
-        shutil.rmtree(directory)

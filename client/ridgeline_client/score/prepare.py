@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ridgeline import missing, tables
+from ridgeline.coded import CodedCategories
 from ridgeline.table_blocks import Block, Consumed
+from ridgeline_client.row_errors import row_text
 from ridgeline_client.score.columns import ColumnPlan
 from ridgeline_client.score.errors import WrongTable
 
@@ -25,8 +26,8 @@ class Chunk:
     """Some rows of the input on their way.
 
     Attributes:
-        number: the chunk's place among the chunks of this run.
-        first_row: index of its first row in the file, from 0.
+        first_row: index of its first row in the file, from 0. The chunk goes by this number in its stream:
+            with the job's id it names the same rows again after a break.
         sent: int64, places in the chunk of the rows that are sent, ascending.
         columns: their features, as the client takes them.
         problems: why the other rows are not sent, by place.
@@ -34,11 +35,10 @@ class Chunk:
         consumed: what of the file was read for it, and for all before it.
     """
 
-    number: int
     first_row: int
     row_count: int
     sent: npt.NDArray[np.int64]
-    columns: Mapping[str, npt.NDArray[Any]]
+    columns: Mapping[str, npt.NDArray[np.float64] | CodedCategories]
     problems: Mapping[int, str]
     carried: pa.Table
     consumed: Consumed
@@ -51,24 +51,19 @@ def chunks(blocks: Iterator[Block], plan: ColumnPlan, text_only: bool) -> Iterat
         WrongTable: a kept column cannot be written as text.
         TableError: the file turns out to be no table.
     """
-    for number, block in enumerate(blocks):
-        yield _chunk(number, block, plan, text_only)
+    for block in blocks:
+        yield _chunk(block, plan, text_only)
 
 
-def _chunk(number: int, block: Block, plan: ColumnPlan, text_only: bool) -> Chunk:
+def _chunk(block: Block, plan: ColumnPlan, text_only: bool) -> Chunk:
+    _check_texts(block)
     table = tables.convert(block.cells, plan.features, first_row=0, line_breaks=True)
-    problems = {place: f"the row {problem}" for place, problem in block.unfit.items()}
-    for bad in table.bad_cells:
-        cells = block.cells.column(bad.column)
-        for place in bad.rows.tolist():
-            text = f"{bad.column}: expected {bad.expected}, got {_quoted(cells[place].as_py())}"
-            problems[place] = f"{problems[place]}; {text}" if place in problems else text
-    columns: dict[str, npt.NDArray[Any]] = {**table.numeric, **table.categorical}
+    problems = _problems(block, table)
+    columns: dict[str, npt.NDArray[np.float64] | CodedCategories] = {**table.numeric, **table.categorical}
     sent = np.setdiff1d(np.arange(table.row_count), np.fromiter(problems, np.int64, len(problems)))
     if problems:
         columns = {name: column[sent] for name, column in columns.items()}
     return Chunk(
-        number=number,
         first_row=block.first_row,
         row_count=table.row_count,
         sent=sent,
@@ -77,6 +72,27 @@ def _chunk(number: int, block: Block, plan: ColumnPlan, text_only: bool) -> Chun
         carried=_carried(block, plan, text_only),
         consumed=block.consumed,
     )
+
+
+def _problems(block: Block, table: tables.Table) -> dict[int, str]:
+    parts = {place: [f"the row {problem}"] for place, problem in block.unfit.items()}
+    for bad in table.bad_cells:
+        cells = block.cells.column(bad.column)
+        for place in bad.rows.tolist():
+            text = f"{bad.column}: expected {bad.expected}, got {_quoted(cells[place].as_py())}"
+            parts.setdefault(place, []).append(text)
+    return {place: row_text(texts, len(texts)) for place, texts in parts.items()}
+
+
+def _check_texts(block: Block) -> None:
+    """Parquet may hold bytes that are no text in a column of texts."""
+    try:
+        block.cells.validate(full=True)
+    except pa.ArrowInvalid as error:
+        last = block.first_row + block.cells.num_rows
+        raise WrongTable(
+            f"rows {block.first_row + 1:,} to {last:,} of the input cannot be read ({error}): write it again"
+        ) from None
 
 
 def _quoted(value: object) -> str:

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ridgeline.coded import CodedCategories
 from ridgeline.notices import NoticeKind
-from ridgeline_client.errors import MessageTooLarge
+from ridgeline.reasons import Reason
+from ridgeline_client.errors import InvalidInput, MessageTooLarge, RequestError
 from ridgeline_client.results import ChunkResult, NoticeCount, PredictionBatch
 from ridgeline_client.row_errors import Rows, row_errors
 from ridgeline_client.score.columns import ColumnPlan
@@ -20,7 +22,7 @@ from ridgeline_client.score.errors import JobFailed
 from ridgeline_client.score.prepare import Chunk
 
 TOO_LARGE = "the row is too large for one message: shorten its texts"
-Arrays = Mapping[str, npt.NDArray[Any]]
+Arrays = Mapping[str, npt.NDArray[np.float64] | CodedCategories]
 Ask = Callable[[Arrays], PredictionBatch]
 PRICES = ("price", "model_price", "lower", "upper")
 
@@ -95,7 +97,7 @@ class RowMaker:
         return {int(places[row]): text for row, text in texts.items()}
 
     def _answers(self, chunk: Chunk, result: ChunkResult) -> list[tuple[Rows, PredictionBatch | None]]:
-        if isinstance(result.error, MessageTooLarge):
+        if _has_too_many_rows(result.error):
             return self._halves(chunk.sent, chunk.columns)
         answer = result.answer()
         if len(answer) != len(chunk.sent):
@@ -114,7 +116,9 @@ class RowMaker:
             half = take(columns, rows)
             try:
                 parts.append((places[rows], self._ask(half)))
-            except MessageTooLarge:
+            except RequestError as error:
+                if not _has_too_many_rows(error):
+                    raise
                 parts += self._halves(places[rows], half)
         return parts
 
@@ -135,6 +139,13 @@ class RowMaker:
         return pa.table(columns | {name: chunk.carried.column(name) for name in kept})
 
 
-def take(columns: Arrays, rows: Rows) -> dict[str, npt.NDArray[Any]]:
+def _has_too_many_rows(error: Exception | None) -> bool:
+    """True when fewer rows may be answered: a server that took another's place may have lower limits."""
+    if isinstance(error, InvalidInput):
+        return any(violation.reason == Reason.ROW_LIMIT_EXCEEDED for violation in error.violations)
+    return isinstance(error, MessageTooLarge)
+
+
+def take(columns: Arrays, rows: Rows) -> dict[str, npt.NDArray[np.float64] | CodedCategories]:
     """Return some rows of the columns."""
     return {name: column[rows] for name, column in columns.items()}

@@ -33,6 +33,7 @@ LARGEST_CHUNK = 5_000
 """Rows."""
 _BYTES_PER_CATEGORY = 16
 _WINDOW = 4
+_LEAVE_PIPE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,11 @@ class StintRun:
         with ExitStack() as stack:
             asker, *clients = (stack.enter_context(connect()) for _ in range(self._options.streams + 1))
             model = self._model(asker, state if pinned else None)
+            for client in (
+                asker,
+                *clients,
+            ):  # knows the version from now on, even if the server is away later
+                client.describe(model.model.name, digest=model.model.digest)
             reader = stack.enter_context(
                 open_blocks(self._place.source, [feature.name for feature in model.features])
             )
@@ -85,7 +91,7 @@ class StintRun:
             self._watcher.begun(model, plan, reader, state.rows)
             try:
                 state = self._priced(_Parts(asker, clients, model, reader, plan), state)
-            except PreconditionFailed as error:
+            except (PreconditionFailed, ModelNotFound) as error:
                 raise _changed(error, state) from error
         state = dataclasses.replace(state, finished=True)
         self._place.keep(state)
@@ -111,7 +117,8 @@ class StintRun:
         blocks = parts.reader.blocks(plan.wanted, _chunk_rows(parts.model), state.rows, plan.plain_numbers)
         read = chunks(blocks, parts.plan, self._place.output.text_only)
         maker = RowMaker(parts.asking(options), parts.model.currency, parts.mark)
-        with closing(StreamPool(parts.clients, options, read).results()) as results:
+        leave_s = None if isinstance(self._place.source, Path) else _LEAVE_PIPE_S
+        with closing(StreamPool(parts.clients, options, read, leave_s).results()) as results:
             for chunk, result in results:
                 self._step.append(maker.rows(chunk, result))
                 self._watcher.advanced(chunk.first_row + chunk.row_count, chunk.consumed.size)
@@ -207,7 +214,10 @@ def _chunk_rows(model: ModelDescription) -> int:
     """Rows of a chunk: they make up a step, and half fill a message at most."""
     numbers = sum(feature.kind == "numeric" for feature in model.features)
     width = 8 * numbers + _BYTES_PER_CATEGORY * (len(model.features) - numbers)
-    fitting = min(LARGEST_CHUNK, model.limits.max_rows, model.limits.max_message_bytes // (2 * width))
+    limits = model.limits  # 0: the server does not say
+    fitting = min(LARGEST_CHUNK, limits.max_rows or LARGEST_CHUNK)
+    if limits.max_message_bytes:
+        fitting = min(fitting, limits.max_message_bytes // (2 * width))
     return next(
         (STEP_ROWS // n for n in range(1, STEP_ROWS) if STEP_ROWS % n == 0 and STEP_ROWS // n <= fitting), 1
     )

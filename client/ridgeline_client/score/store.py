@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ridgeline.table_blocks import prefix_sha256
+from ridgeline.tables import table_errors
 from ridgeline_client.score import progress
 from ridgeline_client.score.errors import JobRefused
-from ridgeline_client.score.outputs import Output, output_in, remove_tree, sync_directory
+from ridgeline_client.score.outputs import Output, output_in, sync_directory
 from ridgeline_client.score.progress import Progress
 
 _LOCK = "lock"
@@ -40,6 +42,7 @@ class JobStore:
 
     def clear(self) -> None:
         """Forget what was done."""
+        self._progress.unlink(missing_ok=True)  # first: without it the rest means nothing
         for file in self._directory.iterdir():
             if file.name != _LOCK:
                 file.unlink()
@@ -48,7 +51,7 @@ class JobStore:
         """Make the output appear and leave nothing else behind."""
         self.output.finish(self._target, done.length or 0)
         sync_directory(self._target.parent)
-        remove_tree(self._directory)
+        self.clear()
 
 
 def job_directory(target: Path) -> Path:
@@ -58,26 +61,46 @@ def job_directory(target: Path) -> Path:
 
 @contextmanager
 def opened(target: Path) -> Iterator[JobStore]:
-    """Open the job of an output.
+    """Open the job of an output; a directory that keeps nothing is removed in the end.
 
     Raises:
-        JobRefused: another process has it.
+        JobRefused: another process has it, or the directory is somebody else's.
         OSError: the directory cannot be made.
     """
     directory = job_directory(target)
-    directory.mkdir(exist_ok=True)
-    with (directory / _LOCK).open("w") as lock:
+    lock = None
+    while lock is None:
+        directory.mkdir(exist_ok=True)
+        lock = _locked(directory, target)
+    with lock:
         try:
+            yield JobStore(directory, target)
+        finally:
+            if not any(file.name != _LOCK for file in directory.iterdir()):
+                (directory / _LOCK).unlink()
+                with suppress(OSError):  # it is another process's by now
+                    directory.rmdir()
+
+
+def _locked(directory: Path, target: Path) -> TextIO | None:
+    """Lock a job's directory; None when whoever had it removed it meanwhile."""
+    path = directory / _LOCK
+    with ExitStack() as opened_here:
+        try:
+            if not path.exists() and any(directory.iterdir()):
+                raise JobRefused(f"{directory} was not made by a job: move it away, or write elsewhere")
+            lock = opened_here.enter_context(path.open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+                return None
+        except FileNotFoundError:
+            return None
         except BlockingIOError:
             raise JobRefused(
                 f"another process is writing {target}: wait for it, or write elsewhere"
             ) from None
-        try:
-            yield JobStore(directory, target)
-        finally:
-            if not any(file.name != _LOCK for file in directory.glob("*")):
-                remove_tree(directory)
+        opened_here.pop_all()
+        return lock
 
 
 def check_same_job(saved: Progress, source: Path, options: dict[str, Any]) -> None:
@@ -85,6 +108,7 @@ def check_same_job(saved: Progress, source: Path, options: dict[str, Any]) -> No
 
     Raises:
         JobRefused: the input changed, or an option is another one; all differences are named.
+        TableError: the input is not there any more.
     """
     begun = saved.options
     problems = [
@@ -92,7 +116,8 @@ def check_same_job(saved: Progress, source: Path, options: dict[str, Any]) -> No
         for name in sorted({*begun, *options})
         if begun.get(name) != options.get(name)
     ]
-    size = source.stat().st_size
+    with table_errors(source):
+        size = source.stat().st_size
     if size != saved.input.size:
         problems.append(f"{source} had {saved.input.size:,} bytes, now it has {size:,}")
     elif prefix_sha256(source, saved.input.consumed) != saved.input.sha256:

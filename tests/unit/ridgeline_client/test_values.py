@@ -31,7 +31,8 @@ def decoded(dictionary: list[str], codes: Any) -> list[str]:
 @settings(deadline=None)
 @given(st.lists(CELLS), TOKENS)
 def test_categories_follow_the_missing_rule_value_by_value(cells: list[object], tokens: set[str]) -> None:
-    dictionary, codes = values.coded_categories(values.as_array(cells))
+    coded = values.coded_categories(values.as_array(cells))
+    dictionary, codes = coded.texts, coded.codes
     read_by_server = [missing.category(text, tokens) for text in decoded(dictionary, codes)]
     assert read_by_server == missing.categories(cells, tokens).tolist()
     assert len(set(dictionary)) == len(dictionary)
@@ -85,12 +86,14 @@ def test_columns_of_numbers_of_every_make(column: Any) -> None:
     ],
 )
 def test_columns_of_categories_of_every_make(column: Any) -> None:
-    dictionary, codes = values.coded_categories(values.as_array(column))
+    coded = values.coded_categories(values.as_array(column))
+    dictionary, codes = coded.texts, coded.codes
     assert decoded(dictionary, codes) == missing.categories(list(column)).tolist()
 
 
 def test_lists_are_not_turned_into_text_by_numpy() -> None:
-    dictionary, codes = values.coded_categories(values.as_array(["a", float("nan")]))
+    coded = values.coded_categories(values.as_array(["a", float("nan")]))
+    dictionary, codes = coded.texts, coded.codes
     assert (dictionary, codes.tolist()) == (["a"], [1, 0])
 
 

@@ -182,7 +182,7 @@ def test_awkward_categories_are_priced_alike_from_csv_parquet_and_training(
         frame.to_parquet(path) if form == "parquet" else frame.to_csv(path, index=False)
         table = tables.read(path, columns)
         numeric = np.column_stack([table.numeric[name] for name in NUMERIC])
-        categorical = np.column_stack([table.categorical[name] for name in CATEGORICAL])
+        categorical = np.column_stack([table.categorical[name].values() for name in CATEGORICAL])
         np.testing.assert_allclose(model.predict(numeric, categorical), expected, rtol=1e-12)
 
 

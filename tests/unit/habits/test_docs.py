@@ -1,0 +1,48 @@
+"""What the guide pages list is what the code has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ridgeline.notices import NoticeKind
+from ridgeline.reasons import Reason
+from ridgeline_client.score.columns import RESULT_COLUMNS
+
+ROOT = Path(__file__).parents[3]
+PAGES = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md"), *ROOT.glob("examples/*/README.md")])
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def first_cells(text: str) -> list[str]:
+    return re.findall(r"^\| ([A-Z_]+) \|", text, re.MULTILINE)
+
+
+def test_every_reason_is_explained_once() -> None:
+    assert sorted(first_cells(page("errors.md"))) == sorted(reason.value for reason in Reason)
+
+
+def test_the_scoring_page_has_the_columns_and_the_bits() -> None:
+    text = page("scoring.md")
+    named = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", " ".join(named)) == list(RESULT_COLUMNS)
+    bits = {kind: int(bit) for bit, kind in re.findall(r"(\d+) ([A-Z_]{6,})", text)}
+    assert bits == {kind.name: kind.bit for kind in NoticeKind if kind.name in bits}
+    assert len(bits) == 8
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#: ]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+def test_every_guide_page_is_linked_from_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    missing = [path.name for path in ROOT.glob("docs/*.md") if f"docs/{path.name}" not in readme]
+    assert not missing
