@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 _CLI_PACKAGES = {"pyarrow", "rich", "typer"}
@@ -11,6 +12,8 @@ _CLI_PACKAGES = {"pyarrow", "rich", "typer"}
 def main() -> None:
     """Run the command; exits with the codes `ridgeline --help` lists."""
     _spell_out_what_cannot_be_shown()
+    # Read when pyarrow is imported. Measured: `score` takes a tenth less memory at its peak, and is as fast.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         from ridgeline_client.cli.app import app  # noqa: PLC0415 - the library works without the extra
 
