@@ -87,11 +87,56 @@ lock: $(UV) ## Pin the dependencies anew after a change of pyproject.toml; UPGRA
 	@$(COMPILE) pyproject.toml --extra dev --output-file requirements.lock
 	@echo 'protobuf>=6.33,<6.34' | $(COMPILE) pyproject.toml --extra client --constraint - --output-file tests/compat/protobuf-6.33.lock
 	@$(COMPILE) pyproject.toml --extra client --constraint requirements.lock --output-file tests/compat/protobuf-7.lock
+	@$(COMPILE) pyproject.toml --extra server --constraint requirements.lock --output-file deploy/server.lock
+	@echo 'hatchling>=1.27' | $(COMPILE) - --constraint requirements.lock --output-file deploy/build.lock
 	@echo 'grpcio-tools==1.71.2' | $(COMPILE) - --output-file proto/requirements-protoc.lock
 
 .PHONY: clean
 clean: ## Remove what was built; the models, the data and .venv stay
 	@rm -rf .build gen .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist examples/node/node_modules
+
+##@ Long proofs
+
+.PHONY: score-parts
+score-parts: default-model ## Where the time of a 1,000,000-row score goes; ROWS=1000000 FORMAT=csv
+	@$(BIN)/python loadtests/score_parts.py --rows $(or $(ROWS),1000000) --format $(or $(FORMAT),csv) --models $(MODELS)
+
+.PHONY: score-matrix
+score-matrix: $(INSTALLED) ## Kill, drain, change everything while ROWS=1000000 rows are scored, and compare bytes
+	@MATRIX_ROWS=$(or $(ROWS),1000000) $(BIN)/pytest tests/e2e/test_score_matrix.py
+
+.PHONY: drains
+drains: $(INSTALLED) ## Stop a server in the middle of traffic DRAINS=100 times: no call may be lost
+	@PYTHONPATH=tests $(BIN)/python loadtests/drains.py --drains $(or $(DRAINS),100)
+
+.PHONY: fuzz-wire
+fuzz-wire: $(INSTALLED) ## Send INPUTS=20000 hostile inputs to each method over a real channel; SEED=0
+	@FUZZ_INPUTS=$(or $(INPUTS),20000) FUZZ_SEED=$(or $(SEED),0) $(BIN)/pytest -q -s tests/integration/test_hostile_input.py
+
+##@ The image
+
+.PHONY: image
+image: ## Build the image with docker, podman or buildah; IMAGE=ridgeline-server BASE=debian:bookworm-slim ENGINE BUILD_FLAGS
+	@engine="$(ENGINE)"; \
+	for program in docker podman buildah; do \
+	  if [ -z "$$engine" ] && $$program info >/dev/null 2>&1; then engine=$$program; fi; \
+	done; \
+	if [ -z "$$engine" ]; then echo "No docker, podman or buildah answers here: start one, or name it: ENGINE=..." >&2; exit 1; fi; \
+	BUILDAH_FORMAT=docker $$engine build --tag $(or $(IMAGE),ridgeline-server) $(if $(BASE),--build-arg BASE=$(BASE)) \
+	  --build-arg VERSION=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
+	  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) $(BUILD_FLAGS) .
+
+.PHONY: image-test
+image-test: default-model .build/image/wheels/.complete ## Build the image and prove it in a container: Debian, root, podman, runc, debootstrap; no Docker
+	@PYTHONPATH=tests $(BIN)/python tests/image/check.py --models $(MODELS)
+
+.build/image/wheels/.complete: deploy/build.lock deploy/server.lock | $(INSTALLED)
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@for lock in deploy/build.lock deploy/server.lock; do \
+	  $(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 \
+	    --require-hashes --dest $(@D) -r $$lock || exit 1; \
+	done
+	@touch $@
 
 ##@ Building blocks
 

@@ -11,7 +11,6 @@ import argparse
 import multiprocessing
 import os
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -42,6 +41,16 @@ from ridgeline_client.score.prepare import Chunk, chunks
 from ridgeline_client.score.rows import RowMaker, output_schema
 
 CHUNK_ROWS = 5_000
+
+# Small: a process starts with the peak memory of the one that starts it.
+_LAUNCHER = """
+import os, sys, time
+began = time.monotonic()
+process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+status, used = os.wait4(process, 0)[1:]
+print(time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
 
 
 @dataclass(frozen=True)
@@ -120,17 +129,17 @@ def _server(models: Path) -> Iterator[tuple[str, int]]:
 
 def _round(source: Path, address: str, server: int, number: int) -> Round:
     target = source.with_name(f"prices-{number}{source.suffix}")
-    server_before, before = _cpu_of(server), resource.getrusage(resource.RUSAGE_CHILDREN)
-    began = time.monotonic()
+    server_before = _cpu_of(server)
     command = [sys.executable, "-m", "ridgeline_client", "score", str(source), str(target)]
-    subprocess.run([*command, "--target", address, "--id", "product_id"], check=True, capture_output=True)
-    wall = time.monotonic() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command_cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    command += ["--target", address, "--id", "product_id"]
+    told = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _LAUNCHER, *command], check=True, capture_output=True, text=True
+    )
+    wall, command_cpu, peak_kb = map(float, told.stdout.splitlines()[-1].split())
     server_cpu = _cpu_of(server) - server_before
     alone = _Alone(source, address).measured()
     parts = {**alone, "start and wire": command_cpu - sum(alone.values()), "server": server_cpu}
-    return Round(parts, wall, after.ru_maxrss / 1024)
+    return Round(parts, wall, peak_kb / 1024)
 
 
 class _Alone:
@@ -187,15 +196,14 @@ def _cpu_of(process: int) -> float:
 
 
 def _show(rounds: list[Round], rows: int, table_format: str) -> None:
-    shown = Table(
-        title=f"{rows:,} rows of {table_format}, median of {len(rounds)} rounds", title_justify="left"
-    )
+    shown = Table(title=f"{rows:,} rows, {table_format}")
     for header in ("part", "CPU s", "us a row"):
         shown.add_column(header, justify="left" if header == "part" else "right")
     for part in rounds[0].parts:
         seconds = statistics.median(r.parts[part] for r in rounds)
         shown.add_row(part, f"{seconds:.2f}", f"{seconds / rows * 1e6:.2f}")
     console = Console()
+    console.print(f"Median of {len(rounds)} rounds.")
     console.print(shown)
     speeds = sorted(rows / r.wall for r in rounds)
     peak = max(r.peak_mb for r in rounds)

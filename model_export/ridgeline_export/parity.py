@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from ridgeline.artifact import (
     CATEGORICAL_INPUT,
@@ -21,6 +21,11 @@ from ridgeline_export.pipeline import Categorical, Numeric, predict
 from ridgeline_export.problems import ExportError
 from ridgeline_export.progress import Progress
 from ridgeline_export.training import Trained
+
+# Read when it is imported: else it keeps an id of the machine in the home folder, ready to be sent.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime
 
 ROWS_PER_CALL = 10_000
 

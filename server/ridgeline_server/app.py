@@ -6,17 +6,28 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_server.config import Settings
+from ridgeline_server.config import ConfigError, Settings
 from ridgeline_server.lifecycle import Lifecycle, State
+from ridgeline_server.monitoring.metrics import Metrics
+from ridgeline_server.monitoring.observer import CallTracer, Observers
 from ridgeline_server.ops import OpsServer
 from ridgeline_server.rollout.catalog import load_catalog
+from ridgeline_server.transport.call import Calls
 from ridgeline_server.transport.listener import Listener
-from ridgeline_server.transport.servicer import PricingServicer
+from ridgeline_server.transport.protobuf import require_upb
+from ridgeline_server.transport.servicer import SERVICE, PricingServicer
 from ridgeline_server.transport.stream import PricingStream
 
 _log = logging.getLogger("ridgeline")
+
+_METHODS = tuple(m.name for m in pb.DESCRIPTOR.services_by_name["PricingService"].methods)
+
+
+_EXPORT_S = 2.0  # for the last spans, should the collector be slow
 
 
 def new_prediction_set_id() -> str:
@@ -27,8 +38,8 @@ def new_prediction_set_id() -> str:
 class App:
     """One server: binds ports when made, answers after `listen`, prices after `load`, drains in `stop`."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Bind the ports.
+    def __init__(self, settings: Settings, tracer: CallTracer | None = None) -> None:
+        """Bind the ports. `tracer` follows every call of the contract's methods.
 
         Raises:
             OSError: an address cannot be bound; nothing stays bound.
@@ -43,10 +54,16 @@ class App:
         )
         parts = (self._lifecycle.catalog, limits, new_prediction_set_id)
         servicer, streams = PricingServicer(*parts), PricingStream(*parts)
-        self._listener = Listener(settings, servicer, streams, self._lifecycle.refusal)
+        self._metrics = Metrics(_METHODS, self._is_serving) if settings.metrics else None
+        calls = Calls(_observers(self._metrics), settings.slow_call_s, tracer)
+        self._listener = Listener(settings, servicer, streams, self._lifecycle.refusal, calls)
+        if self._metrics:
+            for pool, readings in self._listener.readings().items():
+                self._metrics.calls.watch_pool(pool, readings)
         try:
             if settings.ops_address:
-                self._ops = OpsServer(settings.ops_address, lambda: self._lifecycle.state)
+                scrape = self._metrics.scrape if self._metrics else None
+                self._ops = OpsServer(settings.ops_address, lambda: self._lifecycle.state, scrape)
         except OSError:
             self.stop()
             raise
@@ -78,38 +95,98 @@ class App:
         for version in catalog:
             manifest = version.manifest
             _log.info("proved %s version %d, digest %s", manifest.name, manifest.version, version.digest[:12])
+        seconds = time.perf_counter() - started
+        if self._metrics:
+            self._metrics.serve([(v.manifest, v.digest) for v in catalog], seconds)
         if told_to_stop is not None and told_to_stop.is_set():
             return
         self._lifecycle.serve(catalog)
         self._listener.health.serving()
         if self._ops:
-            _log.info("/livez and /readyz on http://%s", self.ops_address)
-        _log.info("serving on %s after %.2f s", self.address, time.perf_counter() - started)
+            pages = "/livez, /readyz and /metrics" if self._metrics else "/livez and /readyz"
+            _log.info("%s on http://%s", pages, self.ops_address)
+        _log.info("serving on %s after %.2f s", self.address, seconds)
 
-    def stop(self) -> None:
-        """Drain: no new calls, running ones finish within the grace, ports close. Safe to call twice."""
-        if self._lifecycle.state is State.STOPPED:
-            return
+    def drain(self) -> None:
+        """Be unhealthy, wait for load balancers, refuse new calls, and wait for running ones. Safe to call
+        twice."""
         served = self._lifecycle.state is State.SERVING
-        # In this order, so that whoever sees NOT_SERVING can rely on new calls being refused.
+        if served and self._settings.drain_delay_s:
+            self._lifecycle.advance(State.LAME_DUCK)
+            self._listener.health.draining()
+            _log.info("unhealthy; draining in %g s", self._settings.drain_delay_s)
+            time.sleep(self._settings.drain_delay_s)
+        # In this order: without a delay, whoever sees NOT_SERVING can rely on new calls being refused.
         self._lifecycle.advance(State.DRAINING)
         self._listener.health.draining()
-        if served:
-            _log.info("draining")
-        self._listener.stop(self._settings.drain_grace_s)
+        if not served:
+            return
+        _log.info("draining")
+        started = time.perf_counter()
+        lost = self._listener.drain(self._settings.drain_grace_s)
+        if lost:
+            _log.warning("the grace is over: %d calls are cut off", lost)
+        _log.info("drained in %.2f s", time.perf_counter() - started)
+
+    def stop(self) -> None:
+        """Drain, and close the ports. Safe to call twice."""
+        if self._lifecycle.state is State.STOPPED:
+            return
+        self.drain()
+        self._listener.close()
         if self._ops:
             self._ops.stop()
         self._lifecycle.advance(State.STOPPED)
-        if served:
-            _log.info("stopped")
+
+    def _is_serving(self) -> bool:
+        return self._lifecycle.state is State.SERVING
+
+
+def _observers(metrics: Metrics | None) -> Observers:
+    return Observers([metrics.calls], [metrics.rows], metrics.count_error) if metrics else Observers()
 
 
 def run(settings: Settings, told_to_stop: threading.Event) -> None:
-    """Serve until `told_to_stop` is set. Raises OSError and ArtifactError when the start fails."""
-    app = App(settings)
+    """Serve until `told_to_stop` is set, and drain. The caller then leaves the process, which closes the
+    ports: see `Listener.close`.
+
+    Raises:
+        ConfigError: there cannot be tracing, or protobuf is the slow one.
+        OSError, ArtifactError: the start failed.
+    """
+    require_upb()
+    with _tracing(settings) as tracer:
+        app = App(settings, tracer)
+        _serve(app, told_to_stop)
+
+
+def _serve(app: App, told_to_stop: threading.Event) -> None:
     try:
         app.listen()
         app.load(told_to_stop)
-        told_to_stop.wait()
-    finally:
+    except BaseException:
         app.stop()
+        raise
+    told_to_stop.wait()
+    app.drain()
+
+
+@contextmanager
+def _tracing(settings: Settings) -> Iterator[CallTracer | None]:
+    """The tracer that the settings ask for; what it still has is exported at the end."""
+    if not settings.tracing:
+        yield None
+        return
+    try:
+        from ridgeline_server.monitoring import tracing  # noqa: PLC0415  # it needs an extra, and time
+    except ModuleNotFoundError as error:
+        text = f"tracing is on, and {error.name} is not there: install ridgeline with the extra `tracing`"
+        raise ConfigError([text]) from error
+    try:
+        tracer = tracing.SpanTracer(tracing.otlp_processor(), SERVICE)
+    except tracing.UnknownProtocol as error:
+        raise ConfigError([str(error)]) from error
+    try:
+        yield tracer
+    finally:
+        tracer.close(_EXPORT_S)

@@ -8,14 +8,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ridgeline import __version__
 from ridgeline.artifact import ArtifactError
-from ridgeline_server.app import run
 from ridgeline_server.config import ENV_PREFIX, ConfigError, Settings, load_settings
+from ridgeline_server.monitoring import logs
 
 _EPILOG = f"""Precedence: flags, environment ({ENV_PREFIX}MAX_ROWS for --max-rows), --config file, defaults.
 Exit codes: 0 stopped as told, 1 failed, 2 wrong settings or a model that must not be served."""
@@ -31,19 +31,31 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    serve.add_argument("--config", type=Path, metavar="FILE", help="TOML file with any of these settings")
-    for name, field in Settings.model_fields.items():
+    _add_settings(serve, Settings.model_fields)
+    healthcheck = commands.add_parser(
+        "healthcheck",
+        help="ask a running server whether it serves",
+        description="Asks the server that runs with the same flags, environment and file for its health.",
+        epilog="Exit codes: 0 it serves; 1 it does not, or cannot be asked.",
+    )
+    _add_settings(healthcheck, ["address"])
+    return parser
+
+
+def _add_settings(command: argparse.ArgumentParser, names: Iterable[str]) -> None:
+    command.add_argument("--config", type=Path, metavar="FILE", help="TOML file with any settings of `serve`")
+    for name in names:
+        field = Settings.model_fields[name]
         default = "" if field.is_required() else f" (default: {field.default})"
         option: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
         if field.annotation is not bool:
             option = {"metavar": name.rpartition("_")[2].upper()}
-        serve.add_argument(
+        command.add_argument(
             "--" + name.replace("_", "-"),
             default=argparse.SUPPRESS,
             help=f"{field.description}{default}".replace("%", "%%"),
             **option,
         )
-    return parser
 
 
 def _fail(title: str, problems: Sequence[str]) -> int:
@@ -78,19 +90,36 @@ def _stop_on_signals() -> threading.Event:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     flags = vars(_parser().parse_args(arguments))
-    flags.pop("command")
+    return {"serve": _serve, "healthcheck": _healthcheck}[flags.pop("command")](flags)
+
+
+def _serve(flags: dict[str, Any]) -> int:
+    from ridgeline_server.app import run  # noqa: PLC0415  # a health check must not wait for the model runtime
+
     try:
         settings = load_settings(flags, os.environ, flags.pop("config", None))
+        logs.configure(settings.log_level, settings.log_format)
+        run(settings, _stop_on_signals())
     except ConfigError as error:
         return _fail("wrong settings", error.problems)
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    try:
-        run(settings, _stop_on_signals())
     except ArtifactError as error:
         return _fail(f"{error.where}: not fit to serve", error.problems)
     except OSError as error:
         print(f"ridgeline-server: {error}", file=sys.stderr)
         return 1
+    logging.shutdown()
+    os._exit(0)  # see `run`; Python's own way out would stop gRPC first
+
+
+def _healthcheck(flags: dict[str, Any]) -> int:
+    from ridgeline_server.transport import healthcheck  # noqa: PLC0415  # as above, and `serve` needs it not
+
+    file = flags.pop("config", None)
+    try:
+        # `models` must be set, and nobody asks for them here.
+        settings = load_settings({**flags, "models": Path()}, os.environ, file)
+        print(f"{healthcheck.require_serving(settings.address)} is SERVING")
+    except (ConfigError, healthcheck.Unhealthy) as error:
+        print(f"ridgeline-server healthcheck: {error}", file=sys.stderr)
+        return 1  # Docker reserves 2
     return 0

@@ -57,13 +57,23 @@ class Settings(BaseModel):
     address: Address = Field(default="127.0.0.1:50051", description="where to serve gRPC, HOST:PORT")
     ops_address: Annotated[str, AfterValidator(_optional_address)] = Field(
         default="127.0.0.1:9464",
-        description="where to serve /livez and /readyz over HTTP, HOST:PORT; empty: nowhere",
+        description="where to serve /livez, /readyz and /metrics over HTTP, HOST:PORT; empty: nowhere",
     )
     reflection: bool = Field(
         default=False, description="serve gRPC reflection, so that tools can list the methods"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least level to log"
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="log lines for people (console) or one JSON object each (json)"
+    )
+    slow_call_s: float = Field(
+        default=1.0, gt=0, description="an answer that takes longer is logged as a warning"
+    )
+    metrics: bool = Field(default=True, description="measure, and serve /metrics on the ops address")
+    tracing: bool = Field(
+        default=False, description="export a span for each call by OTLP, as the OTEL_* variables say"
     )
     max_rows: int = Field(default=10_000, ge=1, le=1_000_000, description="rows of one batch of columns")
     max_records: int = Field(default=1_000, ge=1, le=100_000, description="records of one batch of records")
@@ -88,12 +98,19 @@ class Settings(BaseModel):
         allow_inf_nan=False,
         description="how long a caller may take to send its message",
     )
+    drain_delay_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="how long calls are still answered once told to stop, for load balancers to notice",
+    )
     drain_grace_s: float = Field(
         default=30.0,
         ge=0,
         le=3600,
         allow_inf_nan=False,
-        description="how long running calls may take once told to stop",
+        description="how long running calls may take after that",
     )
 
     @model_validator(mode="after")

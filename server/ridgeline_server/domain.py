@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ridgeline.artifact import Kind
 from ridgeline.notices import NoticeKind
+from ridgeline.reasons import Reason
 from ridgeline_server.errors import Violation
 
 Floats = npt.NDArray[np.float64]
@@ -87,7 +88,8 @@ class CheckedBatch:
         cells: notices by cell; no cell of a refused row carries one.
         refused: bool [n], rows with a violation.
         violations: the first violations of refused rows, in row order.
-        violation_count: all of them.
+        violation_counts: all of them: reason, feature ("" for the whole row; maybe no feature of the model)
+            and how many.
         ignored: unknown features that were ignored, each with the rows that carried it (None: all rows).
     """
 
@@ -96,8 +98,13 @@ class CheckedBatch:
     cells: CellNotices
     refused: Bools
     violations: tuple[Violation, ...] = ()
-    violation_count: int = 0
+    violation_counts: tuple[tuple[Reason, str, int], ...] = ()
     ignored: tuple[tuple[str, Sequence[int] | None], ...] = ()
+
+    @property
+    def violation_count(self) -> int:
+        """How many violations there are, the listed ones included."""
+        return sum(count for _, _, count in self.violation_counts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""States of a server, one way only: LOADING -> SERVING -> DRAINING -> STOPPED."""
+"""States of a server, one way only: LOADING -> SERVING -> LAME_DUCK -> DRAINING -> STOPPED."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from ridgeline_server.rollout.catalog import Catalog
 
 
 class State(IntEnum):
-    """Each is published, as health and readiness, once it is true."""
+    """Only SERVING is healthy and ready, and published once it is true.
+
+    LAME_DUCK: calls are still answered, while load balancers learn that they should ask elsewhere.
+    DRAINING: new calls are refused, running ones finish.
+    """
 
     LOADING = 0
     SERVING = 1
-    DRAINING = 2
-    STOPPED = 3
+    LAME_DUCK = 2
+    DRAINING = 3
+    STOPPED = 4
 
 
 class Lifecycle:
@@ -32,7 +37,7 @@ class Lifecycle:
         return self._state
 
     def serve(self, catalog: Catalog) -> None:
-        """LOADING -> SERVING, with the versions that answer. Does nothing when already draining."""
+        """LOADING -> SERVING, with the versions that answer. Does nothing when told to stop before."""
         with self._lock:
             if self._state is State.LOADING:
                 self._catalog = catalog
@@ -51,4 +56,7 @@ class Lifecycle:
 
     def refusal(self) -> PricingError | None:
         """Why a new call must not start now; None when it may."""
-        return None if self._state is State.SERVING else NotReady(self._state.name.lower())
+        return None if self._state in _ANSWERING else NotReady(self._state.name.lower())
+
+
+_ANSWERING = (State.SERVING, State.LAME_DUCK)

@@ -1,4 +1,4 @@
-"""The operator's HTTP port: /livez (the process answers) and /readyz (it is SERVING)."""
+"""The operator's HTTP port: /livez (the process answers), /readyz (it is SERVING) and /metrics."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from ridgeline_server.lifecycle import State
+from ridgeline_server.monitoring.metrics import CONTENT_TYPE
 
 
 class OpsServer:
     """Answers on `address` until stopped. Raises OSError when the address cannot be bound."""
 
-    def __init__(self, address: str, state: Callable[[], State]) -> None:
+    def __init__(
+        self, address: str, state: Callable[[], State], scrape: Callable[[], bytes] | None = None
+    ) -> None:
+        """`scrape` makes the content of /metrics; without it there is no such page."""
         host, _, port = address.rpartition(":")
         try:
-            self._server = _HttpServer((host.strip("[]"), int(port)), state)
+            self._server = _HttpServer((host.strip("[]"), int(port)), state, scrape)
         except OSError as error:
-            where = f"cannot serve /livez and /readyz on {address}"
+            where = f"cannot serve /livez, /readyz and /metrics on {address}"
             raise OSError(f"{where}: {error.strerror}, choose another --ops-address") from error
         self.address = f"{host}:{self._server.server_address[1]}"
         self._started = False
@@ -39,10 +43,13 @@ class OpsServer:
 class _HttpServer(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], state: Callable[[], State]) -> None:
+    def __init__(
+        self, address: tuple[str, int], state: Callable[[], State], scrape: Callable[[], bytes] | None
+    ) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
         self.state = state
+        self.scrape = scrape
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -56,13 +63,17 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/readyz":
             ready = state is State.SERVING
             self._answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, state.name.lower())
+        elif self.path == "/metrics" and self.server.scrape is not None:
+            self._send(HTTPStatus.OK, CONTENT_TYPE, self.server.scrape())
         else:
-            self._answer(HTTPStatus.NOT_FOUND, "expected /livez or /readyz")
+            self._answer(HTTPStatus.NOT_FOUND, "expected /livez, /readyz or, unless switched off, /metrics")
 
     def _answer(self, status: HTTPStatus, text: str) -> None:
-        body = f"{text}\n".encode()
+        self._send(status, "text/plain; charset=utf-8", f"{text}\n".encode())
+
+    def _send(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -16,34 +16,32 @@ from ridgeline_server.errors import Violation
 LISTED = 1_000
 """How many violations of one request are listed; all are counted."""
 
-
 Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The same reason at many places.
+    """One reason for one feature, in many rows.
 
     Attributes:
         reason: why the rows are refused.
         rows: int [c], the row of each violation, ascending.
-        feature: name of the feature at place i, "" for the whole row.
-        message: sentence for place i.
+        feature: the feature's name, "" for the whole row.
+        message: sentence for place i of `rows`.
         kind: under which map of a record the feature was sent; None for the whole row.
     """
 
     reason: Reason
     rows: Places
-    feature: Callable[[int], str]
+    feature: str
     message: Callable[[int], str]
     kind: Kind | None = None
 
     def violation(self, at: int) -> Violation:
         """Tell the violation at place `at`."""
-        name = self.feature(at)
         # Quoted as JSON, so that a name with quotes in it is still one name to whoever reads the path.
-        path = f"{self.kind}[{json.dumps(name, ensure_ascii=False)}]" if self.kind else ""
-        return Violation(self.reason, self.message(at), path, name, int(self.rows[at]))
+        path = f"{self.kind}[{json.dumps(self.feature, ensure_ascii=False)}]" if self.kind else ""
+        return Violation(self.reason, self.message(at), path, self.feature, int(self.rows[at]))
 
 
 def always(text: str) -> Callable[[int], str]:
@@ -51,12 +49,12 @@ def always(text: str) -> Callable[[int], str]:
     return lambda _: text
 
 
-def collect(faults: Sequence[Fault]) -> tuple[tuple[Violation, ...], int]:
-    """Return the first `LISTED` violations in row order, and the number of all."""
+def listed(faults: Sequence[Fault]) -> tuple[Violation, ...]:
+    """Tell the first `LISTED` violations in row order."""
     if not faults:
-        return (), 0
+        return ()
     rows = np.concatenate([f.rows for f in faults])
     which = np.repeat(np.arange(len(faults)), [len(f.rows) for f in faults])
     place = np.concatenate([np.arange(len(f.rows)) for f in faults])
     first = np.argsort(rows, kind="stable")[:LISTED]
-    return tuple(faults[which[i]].violation(int(place[i])) for i in first), len(rows)
+    return tuple(faults[which[i]].violation(int(place[i])) for i in first)

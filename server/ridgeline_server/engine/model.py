@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import Protocol
 
 import numpy as np
-import onnxruntime as ort
 
 from ridgeline.artifact import CATEGORICAL_INPUT, NUMERIC_INPUT, PRICE_OUTPUT
 from ridgeline_server.domain import Floats, Strings
+
+# Read when it is imported: else it keeps an id of the machine in the home folder, ready to be sent.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime as ort
 
 
 class Model(Protocol):

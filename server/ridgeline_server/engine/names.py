@@ -110,10 +110,7 @@ def _blame(schema: Schema, strays: list[_Stray]) -> list[Fault]:
     nobody = [Violation(s.reason, m, _column_path(s), s.name) for s, m in told if s.rows is None]
     if nobody:
         raise InvalidInput(nobody)
-    return [
-        Fault(s.reason, np.asarray(s.rows, dtype=np.int64), always(s.name), always(m), s.kind)
-        for s, m in told
-    ]
+    return [Fault(s.reason, np.asarray(s.rows, dtype=np.int64), s.name, always(m), s.kind) for s, m in told]
 
 
 def _column_path(stray: _Stray) -> str:

@@ -24,7 +24,7 @@ from ridgeline_server.domain import (
     RecordBatch,
     Strings,
 )
-from ridgeline_server.engine.faults import Fault, Places, always, collect
+from ridgeline_server.engine.faults import Fault, Places, always, listed
 from ridgeline_server.engine.names import Names, align
 from ridgeline_server.engine.schema import Bounds, Schema
 from ridgeline_server.errors import PreconditionFailed
@@ -84,8 +84,8 @@ class Validator:
         if faults:
             for cell in (cells.imputed, cells.unknown, cells.outside):
                 cell[refused] = False
-        violations, count = collect(faults)
-        return CheckedBatch(numeric, categorical, cells, refused, violations, count, names.ignored)
+        counts = tuple((f.reason, f.feature, len(f.rows)) for f in faults)
+        return CheckedBatch(numeric, categorical, cells, refused, listed(faults), counts, names.ignored)
 
 
 def _cells(absent: Bools, unknown: Bools, outside: Bools) -> CellNotices:
@@ -151,27 +151,25 @@ def _code_fault(name: str, codes: Ints, size: int, beyond: Bools) -> Fault:
     def message(at: int) -> str:
         return f"code {codes[rows[at]]} of {name!r} is not in its dictionary: expected 0 (missing) to {size}"
 
-    return Fault(Reason.CODE_OUT_OF_DICTIONARY, rows, lambda _: name, message, "categorical")
+    return Fault(Reason.CODE_OUT_OF_DICTIONARY, rows, name, message, "categorical")
 
 
 def _range_faults(schema: Schema, numeric: Floats, outside: Bools, bounds: Bounds) -> list[Fault]:
-    rows, columns = np.nonzero(outside)
-    values = numeric[rows, columns]
-    infinite = np.isinf(values)
-    invalid = ~infinite & ((values < bounds.valid_min[columns]) | (values > bounds.valid_max[columns]))
+    infinite = np.isinf(numeric)
+    invalid = outside & ~infinite & ((numeric < bounds.valid_min) | (numeric > bounds.valid_max))
     return [
-        _cell_fault(schema, reason, rows[mask], columns[mask], values[mask])
+        _cell_fault(schema.features[column], reason, np.flatnonzero(mask[:, column]), numeric[:, column])
         for reason, mask in ((Reason.NOT_FINITE, infinite), (Reason.OUT_OF_VALID_RANGE, invalid))
-        if mask.any()
+        for column in np.flatnonzero(mask.any(axis=0))
     ]
 
 
-def _cell_fault(schema: Schema, reason: Reason, rows: Places, columns: Places, values: Floats) -> Fault:
+def _cell_fault(feature: Feature, reason: Reason, rows: Places, column: Floats) -> Fault:
     def message(at: int) -> str:
-        feature = schema.features[columns[at]]
-        return f"{feature.name!r} is {float(values[at])!r}: expected {_expected(feature)}, or NaN for missing"
+        received = float(column[rows[at]])
+        return f"{feature.name!r} is {received!r}: expected {_expected(feature)}, or NaN for missing"
 
-    return Fault(reason, rows, lambda at: schema.features[columns[at]].name, message, "numeric")
+    return Fault(reason, rows, feature.name, message, "numeric")
 
 
 def _expected(feature: Feature) -> str:
@@ -191,11 +189,11 @@ def _absence_faults(schema: Schema, absent: Bools, faults: list[Fault]) -> list[
         blamed[fault.rows] = True
     empty = absent.all(axis=1) & ~blamed
     if empty.any():
-        found.append(Fault(Reason.EMPTY_RECORD, np.flatnonzero(empty), lambda _: "", lambda _: _EMPTY))
+        found.append(Fault(Reason.EMPTY_RECORD, np.flatnonzero(empty), "", always(_EMPTY)))
     if schema.required.any():
         lacking = absent & schema.required & ~empty[:, np.newaxis]
         for fault in (f for f in faults if f.reason is Reason.WRONG_KIND):
-            lacking[fault.rows, schema.position(fault.feature(0))] = False
+            lacking[fault.rows, schema.position(fault.feature)] = False
         found += _required_faults(schema, lacking)
     return found
 
@@ -206,7 +204,5 @@ def _required_faults(schema: Schema, absent: Bools) -> list[Fault]:
         feature = schema.features[column]
         text = f"{feature.name!r} is missing: it is required, send a value"
         rows = np.flatnonzero(absent[:, column])
-        found.append(
-            Fault(Reason.REQUIRED_FEATURE_MISSING, rows, always(feature.name), always(text), feature.kind)
-        )
+        found.append(Fault(Reason.REQUIRED_FEATURE_MISSING, rows, feature.name, always(text), feature.kind))
     return found

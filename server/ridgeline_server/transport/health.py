@@ -10,7 +10,9 @@ from grpc_health.v1 import health, health_pb2
 
 from ridgeline.reasons import Reason
 from ridgeline_server.errors import NotServed
+from ridgeline_server.transport.call import Calls
 from ridgeline_server.transport.pool import ParkingPool, PoolLimits
+from ridgeline_server.transport.receive import cut
 from ridgeline_server.transport.rpc import Handler, UnaryMethod, on_pool, unary
 from ridgeline_server.transport.servicer import SERVICE
 
@@ -25,14 +27,15 @@ class Health:
         self._checks = ParkingPool(PoolLimits(active=1, threads=16, park_s=1.0))
         self._watches = ParkingPool(PoolLimits(active=8))
         self._servicer = health.HealthServicer()
+        self._watching: set[grpc.ServicerContext] = set()
         self._status = _STATUS.NOT_SERVING
         self._publish(_STATUS.NOT_SERVING)
 
-    def handlers(self) -> Mapping[str, Handler]:
+    def handlers(self, calls: Calls) -> Mapping[str, Handler]:
         """The service's methods by full name."""
-        check = UnaryMethod(health_pb2.HealthCheckRequest, self._check)
+        check = UnaryMethod(health_pb2.HealthCheckRequest, lambda request, _: self._check(request))
         return {
-            f"/{health.SERVICE_NAME}/Check": unary(check, self._checks),
+            f"/{health.SERVICE_NAME}/Check": unary("Check", check, self._checks, calls),
             f"/{health.SERVICE_NAME}/Watch": self._watch(),
         }
 
@@ -44,6 +47,11 @@ class Health:
         """Publish NOT_SERVING, for good."""
         self._status = _STATUS.NOT_SERVING
         self._servicer.enter_graceful_shutdown()
+
+    def end_watches(self) -> None:
+        """End what watches with UNAVAILABLE: callers may not see the last status of one that breaks off."""
+        for context in list(self._watching):
+            cut(context)
 
     def close(self) -> None:
         """Let the threads leave."""
@@ -63,8 +71,13 @@ class Health:
         return _STATUS(status=self._status)
 
     def _watch(self) -> Handler:
-        def watch(*arguments: Any, **keywords: Any) -> Any:
-            return self._servicer.Watch(*arguments, **keywords)
+        def watch(
+            request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext, *send: Any, **keywords: Any
+        ) -> Any:
+            self._watching.add(context)
+            if not context.add_callback(lambda: self._watching.discard(context)):
+                self._watching.discard(context)
+            return self._servicer.Watch(request, context, *send, **keywords)
 
         # Once it has its message a Watch holds no thread: grpcio's own hook.
         watch.experimental_non_blocking = True  # type: ignore[attr-defined]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import grpc
@@ -13,9 +14,21 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.config import Settings
 from ridgeline_server.errors import Overloaded, PricingError
+from ridgeline_server.monitoring.observer import Observers
+from ridgeline_server.transport.call import Calls
 from ridgeline_server.transport.health import Health
 from ridgeline_server.transport.pool import ParkingPool, PoolLimits
-from ridgeline_server.transport.rpc import Admit, ServiceHandler, StreamMethod, on_pool, stream, unary
+from ridgeline_server.transport.rpc import (
+    Admit,
+    Handler,
+    ServiceHandler,
+    StreamMethod,
+    UnknownMethods,
+    on_pool,
+    short,
+    stream,
+    unary,
+)
 from ridgeline_server.transport.servicer import SERVICE, PricingServicer
 from ridgeline_server.transport.stream import PricingStream
 
@@ -26,7 +39,12 @@ class Listener:
     """A bound port with its pool and health; nothing is answered before `start`."""
 
     def __init__(
-        self, settings: Settings, servicer: PricingServicer, streams: PricingStream, refusal: Admit
+        self,
+        settings: Settings,
+        servicer: PricingServicer,
+        streams: PricingStream,
+        refusal: Admit,
+        calls: Calls,
     ) -> None:
         """Bind the port.
 
@@ -34,45 +52,67 @@ class Listener:
             OSError: the address cannot be bound.
         """
         limits = PoolLimits(settings.active_threads, settings.max_threads, settings.message_timeout_s)
-        self._pool = ParkingPool(limits)
+        self._pool = ParkingPool(limits, partial(calls.observers.waited, "unary"))
         # A stream keeps its thread while it lives, so streams have threads of their own, all there at once.
         self._streams = ParkingPool(
-            PoolLimits(settings.max_streams, settings.max_streams, settings.stream_idle_s)
+            PoolLimits(settings.max_streams, settings.max_streams, settings.stream_idle_s),
+            partial(calls.observers.waited, "stream"),
         )
         self._max_streams = settings.max_streams
         self.health = Health()
         self._max_waiting = settings.max_waiting_calls
         self._refusal = refusal
-        unary_handlers = {name: unary(method, self._pool) for name, method in servicer.methods().items()}
-        priced = stream(StreamMethod(pb.PredictStreamRequest, streams.answer), self._streams, refusal)
-        self._services = (
-            ServiceHandler(unary_handlers, self._admit),
-            ServiceHandler({f"/{SERVICE}/PredictStream": priced}, self._admit_stream),
-            ServiceHandler(self.health.handlers(), lambda: None),
-        )
-        self._server = grpc.server(self._pool, options=_options(settings))
-        self._server.add_generic_rpc_handlers(self._services)
+        self._in_flight = calls.in_flight
+        unary_handlers = {
+            name: unary(short(name), method, self._pool, calls) for name, method in servicer.methods().items()
+        }
+        answered = StreamMethod(pb.PredictStreamRequest, streams.answer)
+        priced = stream("PredictStream", answered, self._streams, refusal, calls)
+        probes = Calls(Observers(), settings.slow_call_s)  # nobody asks how often a probe came
+        self._services = [
+            ServiceHandler(unary_handlers, self._admit, calls),
+            ServiceHandler({f"/{SERVICE}/PredictStream": priced}, self._admit_stream, calls),
+            ServiceHandler(self.health.handlers(probes), lambda: None, probes),
+        ]
         if settings.reflection:
-            _add_reflection(self._server)
+            self._services.append(ServiceHandler(_reflection(), lambda: None, probes))
+        self._server = grpc.server(self._pool, options=_options(settings))
+        self._server.add_generic_rpc_handlers((*self._services, UnknownMethods(calls.observers)))
         try:
             self.address = _bind(self._server, settings.address)
         except OSError:
             self._release()
             raise
 
+    def readings(self) -> Mapping[str, Mapping[str, Callable[[], int]]]:
+        """Ways to read how many calls of each pool are in which state."""
+        return {"unary": self._pool.readings(), "stream": self._streams.readings()}
+
     def start(self) -> None:
         """Answer calls."""
         self._server.start()
 
-    def stop(self, grace: float) -> None:
-        """Give running calls `grace` seconds, then close all connections. New ones must be refused by now."""
+    def drain(self, grace: float) -> int:
+        """Wait until every call is answered, up to `grace` seconds; returns how many were not. New ones must
+        be refused by now. Streams end before their next chunk; Watches end, and hold nothing up."""
         until = time.monotonic() + grace
-        for pool in (self._pool, self._streams):
-            pool.hurry()
-        for pool in (self._pool, self._streams):
-            pool.wait_idle(max(0.0, until - time.monotonic()))
-        # What is left now are Watches: they must not stretch the stop.
-        self._server.stop(_FLUSH_S).wait()
+        self._pool.hurry()
+        self._streams.hurry(0.0)
+        for _ in range(2):  # again, for a call that was admitted a moment before new ones were refused
+            for wait in (self._pool.wait_idle, self._streams.wait_idle, self._in_flight.wait_none):
+                wait(max(0.0, until - time.monotonic()))
+            self.health.end_watches()
+            time.sleep(min(_LINGER_S, max(0.0, until - time.monotonic())))
+        return max(self._in_flight.count, self._pool.pending + self._streams.pending)
+
+    def close(self) -> None:
+        """Cut what still runs, close all connections and release the port.
+
+        Calls that reach gRPC while it closes are told CANCELLED (github.com/grpc/grpc/issues/41785), so a
+        process that is asked all the time had better leave instead: to its callers a lost connection is
+        UNAVAILABLE.
+        """
+        self._server.stop(None)
         self._release()
 
     def _release(self) -> None:
@@ -91,7 +131,7 @@ class Listener:
         return self._refusal() or (Overloaded(_PUSHBACK_MS) if crowded else None)
 
 
-_FLUSH_S = 1.0  # for answers that are computed but not yet written
+_LINGER_S = 0.025  # from "written" as gRPC tells it to the kernel having it
 
 
 def _bind(server: grpc.Server, address: str) -> str:
@@ -104,7 +144,7 @@ def _bind(server: grpc.Server, address: str) -> str:
     return f"{address.rpartition(':')[0]}:{port}"
 
 
-def _add_reflection(server: grpc.Server) -> None:
+def _reflection() -> Mapping[str, Handler]:
     # On threads of its own: grpcio's reflection holds one for as long as its caller likes.
     pool = ParkingPool(PoolLimits(active=4))
     servicer = reflection.ReflectionServicer((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME))
@@ -117,8 +157,7 @@ def _add_reflection(server: grpc.Server) -> None:
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
-    methods = {f"/{reflection.SERVICE_NAME}/ServerReflectionInfo": handler}
-    server.add_generic_rpc_handlers((ServiceHandler(methods, lambda: None),))
+    return {f"/{reflection.SERVICE_NAME}/ServerReflectionInfo": handler}
 
 
 def _options(settings: Settings) -> Sequence[tuple[str, int]]:

@@ -9,17 +9,25 @@ from ridgeline_server.engine.artifact import Version
 from ridgeline_server.engine.predictor import predict
 from ridgeline_server.errors import InvalidInput, RowLimitExceeded, Violation
 from ridgeline_server.transport import unpack
+from ridgeline_server.transport.call import Call
 
 
 def priced(
-    request: pb.PredictBatchRequest | pb.Chunk, version: Version, options: PredictOptions, limits: pb.Limits
+    request: pb.PredictBatchRequest | pb.Chunk,
+    version: Version,
+    options: PredictOptions,
+    limits: pb.Limits,
+    call: Call,
 ) -> PredictionBatch:
     """Price the payload of a request. Raises PricingError for what no row can be blamed for."""
     form = request.WhichOneof("payload")
     try:
-        return predict(version, _rows(request, version, limits), options)
+        answer = predict(version, _rows(request, version, limits), options)
     except InvalidInput as error:
+        call.refused(version, error)
         raise error.below(form or "") from None
+    call.priced(version, answer)
+    return answer
 
 
 def _rows(request: pb.PredictBatchRequest | pb.Chunk, version: Version, limits: pb.Limits) -> RecordBatch:

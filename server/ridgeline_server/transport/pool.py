@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 _TICK_S = 0.01  # how long calls queue behind parked ones before a spare thread comes
 _WATCH_S = 0.5  # how often parked calls are looked at when nothing queues
-_SHORT_PARK_S = 0.25  # for a message that is under way, while draining or when threads run out
+_SHORT_PARK_S = 0.25  # for a message that is under way, in a hurry or when threads run out
 _SPARES = 8  # spare threads started in one tick
 _SPARE_IDLE_S = 0.2  # how long a spare thread waits for more work before it leaves
 
@@ -45,13 +45,23 @@ class PoolLimits:
 class _Task:
     future: futures.Future[Any]
     run: Callable[[], Any]
+    queued: float
 
 
 @dataclass(slots=True)
-class _Parked:
+class Parked:
+    """A call that waits for its caller.
+
+    Attributes:
+        cancelled: it has waited too long and was ended.
+        hurried: it was ended because the pool is in a hurry.
+    """
+
     since: float
     cancel: Callable[[], object]
+    cancel_hurried: Callable[[], object]
     cancelled: bool = False
+    hurried: bool = False
 
 
 class ParkingPool(futures.ThreadPoolExecutor):
@@ -60,15 +70,17 @@ class ParkingPool(futures.ThreadPoolExecutor):
     Threads are daemons: a stuck one never keeps the process from leaving.
     """
 
-    def __init__(self, limits: PoolLimits) -> None:
+    def __init__(self, limits: PoolLimits, waited: Callable[[float], object] = lambda _: None) -> None:
+        """`waited` is told, for each call, how many seconds it waited for its thread."""
         super().__init__(max_workers=1)  # it starts threads in its own `submit` only
         self._limits = limits
+        self._waited = waited
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._lock = threading.Condition()
-        self._parked: dict[int, _Parked] = {}
+        self._parked: dict[int, Parked] = {}
         self._pending = 0
         self._alive = 0
-        self._hurried = False
+        self._hurry_s: float | None = None
         self._closed = False
         self._queued = threading.Event()
         for _ in range(limits.active):
@@ -83,19 +95,23 @@ class ParkingPool(futures.ThreadPoolExecutor):
                 future.cancel()
                 return future
             self._pending += 1
-        self._tasks.put(_Task(future, lambda: fn(*args, **kwargs)))
+        self._tasks.put(_Task(future, lambda: fn(*args, **kwargs), time.perf_counter()))
         self._queued.set()
         return future
 
     @contextmanager
-    def parked(self, cancel: Callable[[], object]) -> Iterator[None]:
-        """Mark the current thread as waiting for a caller; `cancel` ends the wait from outside."""
+    def parked(
+        self, cancel: Callable[[], object], cancel_hurried: Callable[[], object] | None = None
+    ) -> Iterator[Parked]:
+        """Mark the current thread as waiting for a caller. One of the two ends the wait from outside, never
+        once it is over; `cancel_hurried` does after `hurry`."""
         me = threading.get_ident()
-        self._parked[me] = _Parked(time.monotonic(), cancel)
+        parked = self._parked[me] = Parked(time.monotonic(), cancel, cancel_hurried or cancel)
         try:
-            yield
+            yield parked
         finally:
-            del self._parked[me]
+            with self._lock:
+                del self._parked[me]
 
     @property
     def pending(self) -> int:
@@ -107,14 +123,22 @@ class ParkingPool(futures.ThreadPoolExecutor):
         """Calls that wait for a thread."""
         return self._tasks.qsize()
 
+    def readings(self) -> Mapping[str, Callable[[], int]]:
+        """Ways to read how many calls wait for a thread, wait for their caller, and run."""
+        return {
+            "queued": lambda: self.backlog,
+            "parked": lambda: len(self._parked),
+            "running": lambda: max(0, self._pending - self.backlog - len(self._parked)),
+        }
+
     def wait_idle(self, timeout: float) -> bool:
         """Wait until no call is queued or running; False when `timeout` seconds were not enough."""
         with self._lock:
             return self._lock.wait_for(lambda: self._pending == 0, timeout)
 
-    def hurry(self) -> None:
-        """From now on a call that waits for its caller is cancelled almost at once."""
-        self._hurried = True
+    def hurry(self, park_s: float = _SHORT_PARK_S) -> None:
+        """From now on a call that waits for its caller is ended after `park_s` seconds."""
+        self._hurry_s = park_s
         self._queued.set()
 
     def shutdown(self, wait: bool = False, *, cancel_futures: bool = False) -> None:  # noqa: ARG002  # inherited
@@ -157,6 +181,7 @@ class ParkingPool(futures.ThreadPoolExecutor):
     def _run(self, task: _Task) -> None:
         try:
             if task.future.set_running_or_notify_cancel():
+                self._waited(time.perf_counter() - task.queued)
                 task.future.set_result(task.run())
         except BaseException as error:  # noqa: BLE001  # the thread must live on, whatever a call raises
             task.future.set_exception(error)
@@ -171,7 +196,7 @@ class ParkingPool(futures.ThreadPoolExecutor):
             self._queued.wait(_WATCH_S)
             self._queued.clear()
             self._cancel_overdue()
-            while (self.backlog or self._hurried) and not self._closed:
+            while (self.backlog or self._hurry_s is not None) and not self._closed:
                 time.sleep(_TICK_S)
                 self._relieve()
 
@@ -188,10 +213,13 @@ class ParkingPool(futures.ThreadPoolExecutor):
 
     def _cancel_overdue(self) -> None:
         scarce = self.backlog > 0 and 2 * len(self._parked) > self._limits.threads
-        short = self._hurried or scarce
-        limit = min(self._limits.park_s, _SHORT_PARK_S) if short else self._limits.park_s
+        limit = min(self._limits.park_s, _SHORT_PARK_S) if scarce else self._limits.park_s
+        hurried = self._hurry_s is not None
+        if self._hurry_s is not None:
+            limit = min(limit, self._hurry_s)
         overdue = time.monotonic() - limit
-        for parked in list(self._parked.values()):
-            if parked.since <= overdue and not parked.cancelled:
-                parked.cancelled = True
-                parked.cancel()
+        with self._lock:  # so that no call is ended that has stopped waiting
+            for parked in list(self._parked.values()):
+                if parked.since <= overdue and not parked.cancelled:
+                    parked.cancelled, parked.hurried = True, hurried
+                    (parked.cancel_hurried if hurried else parked.cancel)()

@@ -7,8 +7,6 @@ grpcio's one serving thread.
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias, TypeVar
@@ -16,11 +14,12 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from ridgeline_server.errors import DeadlinePassed, MalformedMessage, PricingError
+from ridgeline_server.errors import DeadlinePassed, MalformedMessage, NotReady, PricingError
+from ridgeline_server.monitoring.observer import Observers
+from ridgeline_server.transport.call import Call, Calls
 from ridgeline_server.transport.pool import ParkingPool, PoolLimits
-from ridgeline_server.transport.status import WireStatus, internal, wire_status
-
-_log = logging.getLogger(__name__)
+from ridgeline_server.transport.receive import next_message
+from ridgeline_server.transport.status import WireStatus
 
 _Behaviour = TypeVar("_Behaviour", bound=Callable[..., Any])
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -34,7 +33,7 @@ class UnaryMethod:
     """A method that answers one `request` message with one message."""
 
     request: type[Message]
-    answer: Callable[[Any], Message]
+    answer: Callable[[Any, Call], Message]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +41,17 @@ class StreamMethod:
     """A method that answers a stream of `request` messages with a stream of messages."""
 
     request: type[Message]
-    answer: Callable[[Iterator[Any]], Iterator[Message]]
-
-
-def new_request_id() -> str:
-    """A fresh name for a call, 16 hexadecimal digits."""
-    return os.urandom(8).hex()
+    answer: Callable[[Iterator[Any], Call], Iterator[Message]]
 
 
 class ServiceHandler(grpc.GenericRpcHandler):
     """Finds the handler of a method, or a refusal, on grpcio's serving thread: so it must be quick."""
 
-    def __init__(self, handlers: Mapping[str, Handler], admit: Admit) -> None:
+    def __init__(self, handlers: Mapping[str, Handler], admit: Admit, calls: Calls) -> None:
         """`handlers` by full method name, such as "/ridgeline.v1.PricingService/Predict"."""
         self._handlers = handlers
         self._admit = admit
+        self._calls = calls
         self._refusals = ParkingPool(PoolLimits(active=1))
 
     def service(self, details: grpc.HandlerCallDetails) -> Handler | None:
@@ -65,63 +60,94 @@ class ServiceHandler(grpc.GenericRpcHandler):
         if handler is None:
             return None
         refusal = self._admit()
-        return handler if refusal is None else self._refuse(refusal)
+        return handler if refusal is None else self._refuse(details.method, refusal)
 
     def close(self) -> None:
         """Let the threads leave."""
         self._refusals.shutdown()
 
-    def _refuse(self, error: PricingError) -> Handler:
+    def _refuse(self, method: str, error: PricingError) -> Handler:
         def behaviour(_: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-            abort(context, wire_status(error, new_request_id()))
+            abort(context, self._calls.begin(short(method), context).fail(error))
 
         # A stream, so that it does not wait for the message; on threads of its own, so that it does not
         # queue behind the calls it is refused for.
         return grpc.stream_stream_rpc_method_handler(on_pool(behaviour, self._refusals))
 
 
-def unary(method: UnaryMethod, pool: ParkingPool) -> Handler:
+class UnknownMethods(grpc.GenericRpcHandler):
+    """Asked last: counts the calls of methods nobody answers; grpcio refuses them."""
+
+    def __init__(self, observers: Observers) -> None:
+        self._observers = observers
+
+    def service(self, details: grpc.HandlerCallDetails) -> None:  # noqa: ARG002  # inherited
+        """Return None. The name the caller asked for is not kept: there is no end of names."""
+        self._observers.ended("unknown", grpc.StatusCode.UNIMPLEMENTED.name, "")
+
+
+def short(method: str) -> str:
+    """The name of a method without its service."""
+    return method.rpartition("/")[2]
+
+
+def unary(name: str, method: UnaryMethod, pool: ParkingPool, calls: Calls) -> Handler:
     """The handler of a method that reads one message, on `pool`."""
 
     def behaviour(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        call = calls.begin(name, context)
+        calls.in_flight.enter(context)
         try:
-            with pool.parked(context.cancel):
-                raw = next(requests, None)
+            raw = next_message(requests, pool, context)
         except grpc.RpcError:  # the caller left before it sent its message
+            call.leave()
             return b""
-        return answer(raw, method, context)
+        except NotReady as error:
+            return abort(context, call.fail(error))
+        return answer(raw, method, call, context)
 
     return grpc.stream_unary_rpc_method_handler(on_pool(behaviour, pool))
 
 
-def stream(method: StreamMethod, pool: ParkingPool, refusal: Admit) -> Handler:
+def stream(name: str, method: StreamMethod, pool: ParkingPool, refusal: Admit, calls: Calls) -> Handler:
     """The handler of a method that answers a stream, on `pool`. It ends between two answers, with the
     status of `refusal()`, once there is one."""
 
     def behaviour(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        call = calls.begin(name, context)
+        calls.in_flight.enter(context)
+        messages = _received(requests, method.request, pool, call, context)
         try:
-            for response in method.answer(_received(requests, method.request, pool, context)):
-                yield response.SerializeToString()
+            for response in method.answer(messages, call):
+                content = response.SerializeToString()
+                call.answered()
+                yield content
                 if (why := refusal()) is not None:
                     raise why
+            call.succeed()
             return
+        except GeneratorExit:  # the caller left while an answer was on its way
+            call.leave()
+            raise
         except grpc.RpcError:  # the caller left
+            call.leave()
             return
-        except Exception as error:  # noqa: BLE001  # see `told`
-            status = wire_status(*told(error))
+        except Exception as error:  # noqa: BLE001  # see `Call.tell`
+            status = call.fail(error)
         abort(context, status)
 
     return grpc.stream_stream_rpc_method_handler(on_pool(behaviour, pool))
 
 
 def _received(
-    requests: Iterator[bytes], kind: type[Message], pool: ParkingPool, context: grpc.ServicerContext
+    requests: Iterator[bytes],
+    kind: type[Message],
+    pool: ParkingPool,
+    call: Call,
+    context: grpc.ServicerContext,
 ) -> Iterator[Any]:
-    while True:
-        with pool.parked(context.cancel):
-            raw = next(requests, None)
-        if raw is None:
-            return
+    while (raw := next_message(requests, pool, context)) is not None:
+        call.received()
         yield _parse(raw, kind)
 
 
@@ -131,31 +157,20 @@ def on_pool(behaviour: _Behaviour, pool: ParkingPool) -> _Behaviour:
     return behaviour
 
 
-def answer(raw: bytes | None, method: UnaryMethod, context: grpc.ServicerContext) -> bytes:
+def answer(raw: bytes | None, method: UnaryMethod, call: Call, context: grpc.ServicerContext) -> bytes:
     """Answer one call, or abort it with the status of what went wrong."""
-    result = _attempt(raw, method, context)
-    if isinstance(result, WireStatus):
-        abort(context, result)
-    return result
-
-
-def _attempt(raw: bytes | None, method: UnaryMethod, context: grpc.ServicerContext) -> bytes | WireStatus:
+    call.received()
     try:
         if not context.is_active():
             raise DeadlinePassed
-        return method.answer(_parse(raw, method.request)).SerializeToString()
-    except Exception as error:  # noqa: BLE001  # see `told`
-        return wire_status(*told(error))
-
-
-def told(error: Exception) -> tuple[PricingError, str]:
-    """What the caller is told of an error, and the request id: of the unforeseen, which is logged, no more
-    than the id."""
-    request_id = new_request_id()
-    if isinstance(error, PricingError):
-        return error, request_id
-    _log.error("request %s failed", request_id, exc_info=error)
-    return internal(request_id), request_id
+        content = method.answer(_parse(raw, method.request), call).SerializeToString()
+    except Exception as error:  # noqa: BLE001  # see `Call.tell`
+        status = call.fail(error)
+    else:
+        call.answered()
+        call.succeed()
+        return content
+    return abort(context, status)
 
 
 def abort(context: grpc.ServicerContext, status: WireStatus) -> NoReturn:

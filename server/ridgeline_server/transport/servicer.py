@@ -13,6 +13,7 @@ from ridgeline_server.engine.predictor import explain, predict
 from ridgeline_server.errors import InvalidInput, PriceRejected, Violation
 from ridgeline_server.rollout.catalog import Catalog
 from ridgeline_server.transport import pack, unpack
+from ridgeline_server.transport.call import Call
 from ridgeline_server.transport.describe import description
 from ridgeline_server.transport.payload import priced
 from ridgeline_server.transport.rpc import UnaryMethod
@@ -36,10 +37,10 @@ class PricingServicer:
             f"/{SERVICE}/DescribeModel": UnaryMethod(pb.DescribeModelRequest, self.describe_model),
         }
 
-    def predict(self, request: pb.PredictRequest) -> pb.PredictResponse:
+    def predict(self, request: pb.PredictRequest, call: Call) -> pb.PredictResponse:
         """Price one record. Raises PricingError."""
-        version = self._version(request)
-        answer = self._answer_record(request, version)
+        version = call.version = self._version(request)
+        answer = _answer_record(request, version, call)
         if pack.is_rejected(answer):
             raise PriceRejected(float(answer.model_price[0]), row_notices(version, answer)[0].message)
         return pb.PredictResponse(
@@ -50,10 +51,10 @@ class PricingServicer:
             explanation=pack.explanation(explain(version, answer.checked)) if request.explain else None,
         )
 
-    def predict_batch(self, request: pb.PredictBatchRequest) -> pb.PredictBatchResponse:
+    def predict_batch(self, request: pb.PredictBatchRequest, call: Call) -> pb.PredictBatchResponse:
         """Price many rows. Raises PricingError for what no row can be blamed for."""
-        version = self._version(request)
-        answer = priced(request, version, unpack.options(request.options), self._limits)
+        version = call.version = self._version(request)
+        answer = priced(request, version, unpack.options(request.options), self._limits, call)
         return pb.PredictBatchResponse(
             model=pack.model_ref(version),
             currency_code=version.manifest.currency,
@@ -61,9 +62,9 @@ class PricingServicer:
             predictions=pack.prediction_batch(version, answer, request.notice_bitmaps),
         )
 
-    def describe_model(self, request: pb.DescribeModelRequest) -> pb.DescribeModelResponse:
+    def describe_model(self, request: pb.DescribeModelRequest, call: Call) -> pb.DescribeModelResponse:
         """Describe a version. Raises PricingError."""
-        version = self._version(request)
+        version = call.version = self._version(request)
         if request.view not in pb.DescribeView.values():
             text = f"view is {request.view}: expected one of DescribeView"
             raise InvalidInput([Violation(Reason.INVALID_FIELD, text, "view")])
@@ -75,13 +76,17 @@ class PricingServicer:
     ) -> Version:
         return self._catalog().resolve(request.model, unpack.pin(request.choice))
 
-    def _answer_record(self, request: pb.PredictRequest, version: Version) -> PredictionBatch:
-        options = unpack.options(request.options)
-        try:
-            batch = unpack.records([request.record], version.schema.numeric, version.schema.categorical)
-            answer = predict(version, batch, options)
-            if answer.checked.violations:
-                raise InvalidInput(answer.checked.violations, count=answer.checked.violation_count)
-        except InvalidInput as error:
-            raise error.below("record") from None
-        return answer
+
+def _answer_record(request: pb.PredictRequest, version: Version, call: Call) -> PredictionBatch:
+    options = unpack.options(request.options)
+    try:
+        batch = unpack.records([request.record], version.schema.numeric, version.schema.categorical)
+        answer = predict(version, batch, options)
+    except InvalidInput as error:
+        call.refused(version, error)
+        raise error.below("record") from None
+    call.priced(version, answer)
+    if answer.checked.violations:
+        refusal = InvalidInput(answer.checked.violations, count=answer.checked.violation_count)
+        raise refusal.below("record")
+    return answer

@@ -25,6 +25,9 @@ CODES: dict[type[errors.PricingError], grpc.StatusCode] = {
     errors.PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
 }
 
+REQUEST_ID_TRAILER = "ridgeline-request-id"
+"""Trailing metadata that tells the caller the request id, whatever comes of the call."""
+
 LISTED = 20
 """Violations named in one status."""
 
@@ -69,7 +72,7 @@ def rpc_status_of(error: errors.PricingError, request_id: str) -> status_pb2.Sta
 def wire_status(error: errors.PricingError, request_id: str) -> WireStatus:
     """The status with its trailers, ready to abort a call with."""
     status = rpc_status.to_status(rpc_status_of(error, request_id))
-    metadata = list(status.trailing_metadata)
+    metadata = [*status.trailing_metadata, (REQUEST_ID_TRAILER, request_id)]
     if isinstance(error, errors.Overloaded):
         metadata.append(("grpc-retry-pushback-ms", str(error.retry_after_ms)))
     return WireStatus(status.code, status.details, metadata)

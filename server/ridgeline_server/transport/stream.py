@@ -12,8 +12,8 @@ from ridgeline_server.domain import PredictOptions
 from ridgeline_server.errors import InvalidInput, Violation
 from ridgeline_server.rollout.catalog import Catalog, Pin
 from ridgeline_server.transport import pack, unpack
+from ridgeline_server.transport.call import Call
 from ridgeline_server.transport.payload import priced
-from ridgeline_server.transport.rpc import told
 from ridgeline_server.transport.status import rpc_status_of
 
 _LONGEST_JOB_ID = 128
@@ -27,10 +27,12 @@ class PricingStream:
         self._limits = limits
         self._new_id = new_id
 
-    def answer(self, messages: Iterator[pb.PredictStreamRequest]) -> Iterator[pb.PredictStreamResponse]:
+    def answer(
+        self, messages: Iterator[pb.PredictStreamRequest], call: Call
+    ) -> Iterator[pb.PredictStreamResponse]:
         """Answer one stream. Raises PricingError for what ends it; a bad chunk is answered in its place."""
         job = _Job.of(_open(next(messages, None)))
-        version = self._catalog().resolve(job.model, job.pin)
+        version = call.version = self._catalog().resolve(job.model, job.pin)
         yield pb.PredictStreamResponse(
             opened=pb.StreamOpened(
                 model=pack.model_ref(version),
@@ -43,20 +45,21 @@ class PricingStream:
         for message in messages:
             chunk = _chunk(message, last)
             last = chunk.sequence
-            yield pb.PredictStreamResponse(result=self._result(job, chunk))
+            yield pb.PredictStreamResponse(result=self._result(job, chunk, call))
 
-    def _result(self, job: _Job, chunk: pb.Chunk) -> pb.ChunkResult:
+    def _result(self, job: _Job, chunk: pb.Chunk, call: Call) -> pb.ChunkResult:
         try:
-            version = self._catalog().resolve(job.model, job.pin)
-            answer = priced(chunk, version, job.options, self._limits)
+            version = call.version = self._catalog().resolve(job.model, job.pin)
+            answer = priced(chunk, version, job.options, self._limits, call)
             return pb.ChunkResult(
                 sequence=chunk.sequence,
                 model=pack.model_ref(version),
                 prediction_set_id=job.prediction_set_id(chunk.sequence) or self._new_id(),
                 predictions=pack.prediction_batch(version, answer, job.notice_bitmaps),
             )
-        except Exception as error:  # noqa: BLE001  # see `told`
-            return pb.ChunkResult(sequence=chunk.sequence, error=rpc_status_of(*told(error)))
+        except Exception as error:  # noqa: BLE001  # see `Call.tell`
+            status = rpc_status_of(call.tell(error), call.request_id)
+            return pb.ChunkResult(sequence=chunk.sequence, error=status)
 
 
 class _Job:

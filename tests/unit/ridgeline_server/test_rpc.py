@@ -8,6 +8,8 @@ import grpc
 import pytest
 
 from ridgeline.v1 import pricing_service_pb2 as pb
+from ridgeline_server.monitoring.observer import Observers
+from ridgeline_server.transport.call import Call, Calls
 from ridgeline_server.transport.rpc import UnaryMethod, answer
 
 
@@ -22,6 +24,15 @@ class Context:
         self._active = active
         self.code = grpc.StatusCode.OK
 
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+    def set_trailing_metadata(self, metadata: object) -> None:
+        pass
+
+    def peer(self) -> str:
+        return "ipv4:127.0.0.1:1"
+
     def is_active(self) -> bool:
         return self._active
 
@@ -31,17 +42,22 @@ class Context:
 
 
 def method(asked: list[pb.PredictRequest]) -> UnaryMethod:
-    def price(request: pb.PredictRequest) -> pb.PredictResponse:
+    def price(request: pb.PredictRequest, _: Call) -> pb.PredictResponse:
         asked.append(request)
         return pb.PredictResponse(prediction_set_id=request.model)
 
     return UnaryMethod(pb.PredictRequest, price)
 
 
+def answered(raw: bytes | None, asked: list[pb.PredictRequest], fake: Context) -> bytes:
+    context = cast("grpc.ServicerContext", fake)
+    return answer(raw, method(asked), Calls(Observers(), slow_s=60.0).begin("Predict", context), context)
+
+
 def test_a_call_is_answered_with_the_bytes_of_the_answer() -> None:
     context, asked = Context(active=True), list[pb.PredictRequest]()
     raw = pb.PredictRequest(model="toys").SerializeToString()
-    got = answer(raw, method(asked), cast("grpc.ServicerContext", context))
+    got = answered(raw, asked, context)
     assert pb.PredictResponse.FromString(got).prediction_set_id == "toys"
     assert asked == [pb.PredictRequest(model="toys")]
 
@@ -50,6 +66,6 @@ def test_a_call_is_answered_with_the_bytes_of_the_answer() -> None:
 def test_for_a_caller_who_has_left_no_work_is_done(raw: bytes | None) -> None:
     context, asked = Context(active=False), list[pb.PredictRequest]()
     with pytest.raises(Aborted):
-        answer(raw, method(asked), cast("grpc.ServicerContext", context))
+        answered(raw, asked, context)
     assert context.code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert not asked

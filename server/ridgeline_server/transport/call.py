@@ -1,0 +1,154 @@
+"""One call as callers, metrics and logs know it: its request id, what came of it, how long it took."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+
+from ridgeline_server.domain import PredictionBatch
+from ridgeline_server.engine.artifact import Version
+from ridgeline_server.errors import InvalidInput, PricingError
+from ridgeline_server.monitoring.observer import CallTracer, Observers
+from ridgeline_server.transport.in_flight import InFlight
+from ridgeline_server.transport.status import REQUEST_ID_TRAILER, WireStatus, internal, wire_status
+
+_log = logging.getLogger(__name__)
+
+REQUEST_ID_HEADER = "x-request-id"
+"""Metadata under which a caller may name its call."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+_PROCESS = os.urandom(4).hex()  # once: asking the system for each call would be half the cost of an id
+_numbers = itertools.count()
+
+# The server, not the caller, is to blame for these.
+_SERIOUS = (
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Begins calls; answers that take `slow_s` seconds or more are worth a warning."""
+
+    observers: Observers
+    slow_s: float
+    tracer: CallTracer | None = None
+    in_flight: InFlight = field(default_factory=InFlight)
+
+    def begin(self, method: str, context: grpc.ServicerContext) -> Call:
+        """A call of `method` has got its thread."""
+        return Call(self, method, context)
+
+
+class Call:
+    """One call. Whoever begins it ends it, once: with `succeed`, `fail` or `leave`.
+
+    Attributes:
+        method: name of the method, without its service.
+        request_id: the caller's, or a fresh one.
+        version: what answers, once that is known.
+        rows: how many have been priced.
+    """
+
+    version: Version | None = None
+    rows = 0
+    _began = _received = _longest = 0.0
+
+    def __init__(self, calls: Calls, method: str, context: grpc.ServicerContext) -> None:
+        self._calls = calls
+        self._peer = context.peer()  # not known any more once the caller has left
+        self.method = method
+        metadata = context.invocation_metadata()
+        self.request_id = _request_id(metadata)
+        self._span = calls.tracer.begin(method, metadata) if calls.tracer else None
+        context.set_trailing_metadata(((REQUEST_ID_TRAILER, self.request_id),))
+
+    def received(self) -> None:
+        """A message is here."""
+        self._received = time.perf_counter()
+        self._began = self._began or self._received
+
+    def answered(self) -> None:
+        """The answer to the last message is ready to be sent."""
+        seconds = time.perf_counter() - self._received
+        self._longest = max(self._longest, seconds)
+        self._calls.observers.answered(self.method, seconds)
+
+    def priced(self, version: Version, answer: PredictionBatch) -> None:
+        """Rows were priced."""
+        self.rows += len(answer.flags)
+        self._calls.observers.priced(version.manifest, answer)
+        if self._span:
+            self._span.priced(answer)
+
+    def refused(self, version: Version, error: InvalidInput) -> None:
+        """All rows of a message were refused."""
+        self._calls.observers.refused(version.manifest, error.violations)
+
+    def succeed(self) -> None:
+        """The call is over and all is well."""
+        self._end(grpc.StatusCode.OK)
+
+    def leave(self) -> None:
+        """The caller has left."""
+        self._end(grpc.StatusCode.CANCELLED)
+
+    def fail(self, error: Exception) -> WireStatus:
+        """The call is over; returns the status to abort it with."""
+        told = self.tell(error)
+        status = wire_status(told, self.request_id)
+        self._end(status.code, told.reason)
+        return status
+
+    def tell(self, error: Exception) -> PricingError:
+        """What the caller is told of an error: of the unforeseen, which is logged, no more than the id."""
+        if isinstance(error, PricingError):
+            return error
+        _log.error("request %s failed", self.request_id, exc_info=error)
+        return internal(self.request_id)
+
+    def _end(self, code: grpc.StatusCode, reason: str = "") -> None:
+        self._calls.observers.ended(self.method, code.name, reason)
+        if self._span:
+            self._span.ended(code.name, self._fields(code, reason))
+        if code is not grpc.StatusCode.OK:
+            level, message = logging.WARNING if code in _SERIOUS else logging.INFO, "failed call"
+        elif self._longest >= self._calls.slow_s:
+            level, message = logging.WARNING, "slow call"
+        else:
+            level, message = logging.DEBUG, "call"
+        if _log.isEnabledFor(level):
+            _log.log(level, message, extra={"fields": self._fields(code, reason)})
+
+    def _fields(self, code: grpc.StatusCode, reason: str) -> dict[str, Any]:
+        seconds = time.perf_counter() - self._began if self._began else 0.0
+        fields: dict[str, Any] = {"request_id": self.request_id, "method": self.method, "code": code.name}
+        if reason:
+            fields["reason"] = reason
+        if self.version is not None:
+            manifest = self.version.manifest
+            fields |= {"model": manifest.name, "version": manifest.version}
+        fields |= {"rows": self.rows, "duration_ms": round(1_000 * seconds, 3)}
+        return fields | {"peer": unquote(self._peer)}
+
+
+def _request_id(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+    """The caller's name of the call when it can be logged, else a fresh one: 8 hexadecimal digits of the
+    process and 8 of the call."""
+    for key, value in metadata:
+        if key == REQUEST_ID_HEADER and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
+            return value
+    return f"{_PROCESS}{next(_numbers) & 0xFFFFFFFF:08x}"
