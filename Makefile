@@ -78,6 +78,10 @@ format: $(INSTALLED) ## Format the code and fix what can be fixed safely
 generate: $(PROTOC) $(PROTO_DEPS) ## Write the Python stubs of the contract
 	@$(call generate-into,proto)
 
+.PHONY: docs
+docs: $(INSTALLED) ## Write the pages that are made from the code: docs/configuration.md
+	@$(BIN)/python docs/settings.py > docs/configuration.md
+
 .PHONY: baseline
 baseline: $(INSTALLED) $(PROTO_DEPS) ## Accept the contract as it stands: later breaking changes are measured against it
 	@$(call build-image,$(BASELINE)) --exclude-source-info

@@ -9,6 +9,7 @@ Channel options that are set:
 | grpc.max_send_message_length, grpc.max_receive_... | message limit | gRPC receives 4 MiB otherwise |
 | grpc.keepalive_time_ms, _timeout_ms | 60 s, 20 s | finds dead connections; servers cut faster pingers off |
 | grpc.keepalive_permit_without_calls | 0 | an idle client stays silent |
+| grpc.use_local_subchannel_pool | 1 | connections of its own: several clients reach several servers |
 """
 
 from __future__ import annotations
@@ -112,6 +113,7 @@ def channel_options(retry: RetryPolicy, max_message_bytes: int) -> list[tuple[st
         ("grpc.keepalive_time_ms", _KEEPALIVE_SECONDS * 1000),
         ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_SECONDS * 1000),
         ("grpc.keepalive_permit_without_calls", 0),
+        ("grpc.use_local_subchannel_pool", 1),
     ]
 
 

@@ -73,12 +73,9 @@ class StintRun:
             Others as `Job.run`.
         """
         with ExitStack() as stack:
-            asker, *clients = (stack.enter_context(connect()) for _ in range(self._options.streams + 1))
-            model = self._model(asker, state if pinned else None)
-            for client in (
-                asker,
-                *clients,
-            ):  # knows the version from now on, even if the server is away later
+            clients = [stack.enter_context(connect()) for _ in range(self._options.streams + 1)]
+            model = self._model(clients[0], state if pinned else None)
+            for client in clients:  # it knows the version from now on, even if the server is away later
                 client.describe(model.model.name, digest=model.model.digest)
             reader = stack.enter_context(
                 open_blocks(self._place.source, [feature.name for feature in model.features])
@@ -90,7 +87,7 @@ class StintRun:
             state = dataclasses.replace(state, length=length)
             self._watcher.begun(model, plan, reader, state.rows)
             try:
-                state = self._priced(_Parts(asker, clients, model, reader, plan), state)
+                state = self._priced(_Parts(clients[0], clients[1:], model, reader, plan), state)
             except (PreconditionFailed, ModelNotFound) as error:
                 raise _changed(error, state) from error
         state = dataclasses.replace(state, finished=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from ridgeline.notices import NoticeKind
 from ridgeline.reasons import Reason
 from ridgeline_client.score.columns import RESULT_COLUMNS
+from ridgeline_server.config import load_settings
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md"), *ROOT.glob("examples/*/README.md")])
@@ -34,6 +38,21 @@ def test_the_scoring_page_has_the_columns_and_the_bits() -> None:
     bits = {kind: int(bit) for bit, kind in re.findall(r"(\d+) ([A-Z_]{6,})", text)}
     assert bits == {kind.name: kind.bit for kind in NoticeKind if kind.name in bits}
     assert len(bits) == 8
+
+
+def test_the_configuration_page_is_that_of_the_settings() -> None:
+    """`make docs` writes it."""
+    made = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "settings.py")], capture_output=True, text=True, check=True
+    )
+    assert page("configuration.md") == made.stdout
+
+
+def test_the_sample_configuration_file_is_one(tmp_path: Path) -> None:
+    sample = re.findall(r"```toml\n(.*?)```", page("configuration.md"), re.DOTALL)[0]
+    file = tmp_path / "server.toml"
+    file.write_text(sample)
+    assert load_settings({}, {}, file).drain_delay_s == tomllib.loads(sample)["drain_delay_s"]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
