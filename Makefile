@@ -102,8 +102,8 @@ clean: ## Remove what was built; the models, the data and .venv stay
 ##@ Long proofs
 
 .PHONY: score-parts
-score-parts: default-model ## Where the time of a 1,000,000-row score goes; ROWS=1000000 FORMAT=csv
-	@$(BIN)/python loadtests/score_parts.py --rows $(or $(ROWS),1000000) --format $(or $(FORMAT),csv) --models $(MODELS)
+score-parts: default-model ## Where the time of a 1,000,000-row score goes; ROWS=1000000 FORMAT=csv ROUNDS=3
+	@$(BIN)/python loadtests/score_parts.py --rows $(or $(ROWS),1000000) --format $(or $(FORMAT),csv) --rounds $(or $(ROUNDS),3) --models $(MODELS)
 
 .PHONY: score-matrix
 score-matrix: $(INSTALLED) ## Kill, drain, change everything while ROWS=1000000 rows are scored, and compare bytes
