@@ -14,7 +14,6 @@ import pytest
 from google.protobuf.message import Message
 
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_server.app import App
 from ridgeline_server.engine.model import OnnxModel
 from support.process import free_ports, server_process
 from support.servers import new_app, serving
@@ -26,18 +25,6 @@ BAD = pb.PredictRequest(record=record(ram=-7.5))
 TRAILER = "ridgeline-request-id"
 LOGGER = "ridgeline_server.transport.call"
 Fields = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def app(toy_models: Path) -> Iterator[App]:
-    with serving(toy_models) as app:
-        yield app
-
-
-@pytest.fixture(scope="module")
-def wire(app: App) -> Iterator[Wire]:
-    with connect(app.address) as wire:
-        yield wire
 
 
 @pytest.fixture

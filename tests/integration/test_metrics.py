@@ -34,18 +34,6 @@ PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="u
 VERSION = {"model": "toys", "version": "1"}
 
 
-@pytest.fixture(scope="module")
-def app(toy_models: Path) -> Iterator[App]:
-    with serving(toy_models) as app:
-        yield app
-
-
-@pytest.fixture(scope="module")
-def wire(app: App) -> Iterator[Wire]:
-    with connect(app.address) as wire:
-        yield wire
-
-
 @pytest.fixture
 def since(app: App) -> Since:
     return Since(app)
