@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from queue import SimpleQueue
 from typing import Any, cast
 
 import numpy as np
@@ -125,6 +126,29 @@ def test_what_the_reader_raises_is_raised() -> None:
     with pytest.raises(WrongBytes):
         list(pool(FakePricing(), 2, chunks()).results())
     assert none_left()
+
+
+def test_a_reader_that_fails_says_so_before_it_tells_the_streams_to_end() -> None:
+    """The other way round, streams that ended could be taken for the end of the table."""
+
+    def chunks() -> Iterator[Chunk]:
+        yield from Reader(3)
+        raise ValueError("torn")
+
+    made = pool(FakePricing(), 1, chunks())
+    known: list[BaseException | None] = []
+
+    class Watched(SimpleQueue[Chunk | None]):
+        def put(self, item: Chunk | None, block: bool = True, timeout: float | None = None) -> None:
+            if item is None:
+                known.append(made._failure)
+            super().put(item, block, timeout)
+
+    made._ready = Watched()
+    with pytest.raises(ValueError, match="torn"):
+        list(made.results())
+    assert all(isinstance(failure, ValueError) for failure in known)
+    assert known
 
 
 def test_whoever_leaves_early_closes_the_clients_and_waits_for_every_thread() -> None:
