@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.config import ConfigError, Settings
 from ridgeline_server.lifecycle import Lifecycle, State
+from ridgeline_server.link import Link, NoLink
 from ridgeline_server.monitoring.metrics import Metrics
 from ridgeline_server.monitoring.observer import CallTracer, Observers
-from ridgeline_server.ops import OpsServer
+from ridgeline_server.ops import OpsServer, Readiness
+from ridgeline_server.process import freeze_garbage
 from ridgeline_server.rollout.catalog import load_catalog
 from ridgeline_server.transport.call import Calls
 from ridgeline_server.transport.listener import Listener
@@ -27,24 +29,33 @@ _log = logging.getLogger("ridgeline")
 _METHODS = tuple(m.name for m in pb.DESCRIPTOR.services_by_name["PricingService"].methods)
 
 
+_names = random.Random()  # noqa: S311  # seeded by the system; asking it each time gives the GIL away
 _EXPORT_S = 2.0  # for the last spans, should the collector be slow
 
 
 def new_prediction_set_id() -> str:
     """A fresh name for an answer, 32 hexadecimal digits."""
-    return os.urandom(16).hex()
+    return f"{_names.getrandbits(128):032x}"
 
 
 class App:
-    """One server: binds ports when made, answers after `listen`, prices after `load`, drains in `stop`."""
+    """One server: binds ports when made, answers after `listen`, prices after `load`, drains in `stop`.
 
-    def __init__(self, settings: Settings, tracer: CallTracer | None = None) -> None:
+    One of several workers takes part in their common port only at the end of `load`, so that no connection
+    waits for one that still loads.
+    """
+
+    def __init__(
+        self, settings: Settings, tracer: CallTracer | None = None, link: Link | None = None
+    ) -> None:
         """Bind the ports. `tracer` follows every call of the contract's methods.
 
         Raises:
             OSError: an address cannot be bound; nothing stays bound.
         """
         self._settings = settings
+        self._link = link or NoLink()
+        self._shares_port = settings.workers > 1
         self._lifecycle = Lifecycle()
         self._ops: OpsServer | None = None
         limits = pb.Limits(
@@ -63,7 +74,7 @@ class App:
         try:
             if settings.ops_address:
                 scrape = self._metrics.scrape if self._metrics else None
-                self._ops = OpsServer(settings.ops_address, lambda: self._lifecycle.state, scrape)
+                self._ops = OpsServer(settings.ops_address, self._readiness, scrape)
         except OSError:
             self.stop()
             raise
@@ -80,7 +91,8 @@ class App:
 
     def listen(self) -> None:
         """Open the ports; every call is answered UNAVAILABLE and health NOT_SERVING."""
-        self._listener.start()
+        if not self._shares_port:
+            self._listener.start()
         if self._ops:
             self._ops.start()
 
@@ -89,23 +101,30 @@ class App:
 
         Raises:
             ArtifactError: a model must not be served.
+            OSError: the port is shared and cannot be bound.
         """
         started = time.perf_counter()
-        catalog = load_catalog(self._settings.models, self._settings.model)
+        catalog = load_catalog(self._settings.models, self._settings.model, self._link.versions)
         for version in catalog:
             manifest = version.manifest
             _log.info("proved %s version %d, digest %s", manifest.name, manifest.version, version.digest[:12])
         seconds = time.perf_counter() - started
         if self._metrics:
             self._metrics.serve([(v.manifest, v.digest) for v in catalog], seconds)
+        self._link.loaded(self.ops_address)
         if told_to_stop is not None and told_to_stop.is_set():
             return
+        if self._shares_port:
+            self._listener.bind()
         self._lifecycle.serve(catalog)
         self._listener.health.serving()
+        if self._shares_port:
+            self._listener.start()
         if self._ops:
             pages = "/livez, /readyz and /metrics" if self._metrics else "/livez and /readyz"
             _log.info("%s on http://%s", pages, self.ops_address)
         _log.info("serving on %s after %.2f s", self.address, seconds)
+        self._link.serving()
 
     def drain(self) -> None:
         """Be unhealthy, wait for load balancers, refuse new calls, and wait for running ones. Safe to call
@@ -141,12 +160,16 @@ class App:
     def _is_serving(self) -> bool:
         return self._lifecycle.state is State.SERVING
 
+    def _readiness(self) -> Readiness:
+        state = self._lifecycle.state
+        return state is State.SERVING, state.name.lower()
+
 
 def _observers(metrics: Metrics | None) -> Observers:
     return Observers([metrics.calls], [metrics.rows], metrics.count_error) if metrics else Observers()
 
 
-def run(settings: Settings, told_to_stop: threading.Event) -> None:
+def run(settings: Settings, told_to_stop: threading.Event, link: Link | None = None) -> None:
     """Serve until `told_to_stop` is set, and drain. The caller then leaves the process, which closes the
     ports: see `Listener.close`.
 
@@ -156,7 +179,7 @@ def run(settings: Settings, told_to_stop: threading.Event) -> None:
     """
     require_upb()
     with _tracing(settings) as tracer:
-        app = App(settings, tracer)
+        app = App(settings, tracer, link)
         _serve(app, told_to_stop)
 
 
@@ -164,6 +187,7 @@ def _serve(app: App, told_to_stop: threading.Event) -> None:
     try:
         app.listen()
         app.load(told_to_stop)
+        freeze_garbage()
     except BaseException:
         app.stop()
         raise

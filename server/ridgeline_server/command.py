@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ridgeline import __version__
 from ridgeline.artifact import ArtifactError
+from ridgeline_server import process
 from ridgeline_server.config import ENV_PREFIX, ConfigError, Settings, load_settings
+from ridgeline_server.link import Link, WorkerLink
 from ridgeline_server.monitoring import logs
 
 _EPILOG = f"""Precedence: flags, environment ({ENV_PREFIX}MAX_ROWS for --max-rows), --config file, defaults.
@@ -24,13 +28,14 @@ Exit codes: 0 stopped as told, 1 failed, 2 wrong settings or a model that must n
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ridgeline-server", description="A gRPC price server.")
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{serve,healthcheck}")
     serve = commands.add_parser(
         "serve",
         help="serve the models of a directory",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_file(serve)
     _add_settings(serve, Settings.model_fields)
     healthcheck = commands.add_parser(
         "healthcheck",
@@ -38,12 +43,21 @@ def _parser() -> argparse.ArgumentParser:
         description="Asks the server that runs with the same flags, environment and file for its health.",
         epilog="Exit codes: 0 it serves; 1 it does not, or cannot be asked.",
     )
+    _add_file(healthcheck)
     _add_settings(healthcheck, ["address"])
+    worker = commands.add_parser("worker")  # not for people: `serve --workers` starts it
+    worker.add_argument("--number", type=int, required=True)
+    worker.add_argument("--link", type=int, required=True)
+    worker.add_argument("--versions", type=json.loads, required=True)
+    _add_settings(worker, Settings.model_fields)
     return parser
 
 
-def _add_settings(command: argparse.ArgumentParser, names: Iterable[str]) -> None:
+def _add_file(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", type=Path, metavar="FILE", help="TOML file with any settings of `serve`")
+
+
+def _add_settings(command: argparse.ArgumentParser, names: Iterable[str]) -> None:
     for name in names:
         field = Settings.model_fields[name]
         default = "" if field.is_required() else f" (default: {field.default})"
@@ -58,11 +72,12 @@ def _add_settings(command: argparse.ArgumentParser, names: Iterable[str]) -> Non
         )
 
 
-def _fail(title: str, problems: Sequence[str]) -> int:
-    print(f"ridgeline-server: {title}", file=sys.stderr)
-    for problem in problems:
-        print(f"  - {problem}", file=sys.stderr)
-    return 2
+def _failure(error: ConfigError | ArtifactError | OSError) -> tuple[str, int]:
+    """What to print, and the exit code."""
+    if isinstance(error, OSError):
+        return f"ridgeline-server: {error}", 1
+    title = "wrong settings" if isinstance(error, ConfigError) else f"{error.where}: not fit to serve"
+    return "\n  - ".join([f"ridgeline-server: {title}", *error.problems]), 2
 
 
 def _stop_on_signals() -> threading.Event:
@@ -90,23 +105,59 @@ def _stop_on_signals() -> threading.Event:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     flags = vars(_parser().parse_args(arguments))
-    return {"serve": _serve, "healthcheck": _healthcheck}[flags.pop("command")](flags)
+    commands = {"serve": _serve, "worker": _work, "healthcheck": _healthcheck}
+    return commands[flags.pop("command")](flags)
 
 
 def _serve(flags: dict[str, Any]) -> int:
-    from ridgeline_server.app import run  # noqa: PLC0415  # a health check must not wait for the model runtime
-
     try:
         settings = load_settings(flags, os.environ, flags.pop("config", None))
         logs.configure(settings.log_level, settings.log_format)
-        run(settings, _stop_on_signals())
-    except ConfigError as error:
-        return _fail("wrong settings", error.problems)
-    except ArtifactError as error:
-        return _fail(f"{error.where}: not fit to serve", error.problems)
-    except OSError as error:
-        print(f"ridgeline-server: {error}", file=sys.stderr)
-        return 1
+        if settings.workers > 1:
+            return _supervise(settings)
+        _answer(settings, _stop_on_signals())
+    except (ConfigError, ArtifactError, OSError) as error:
+        text, code = _failure(error)
+        print(text, file=sys.stderr)
+        return code
+
+
+def _supervise(settings: Settings) -> int:
+    from ridgeline_server import supervisor  # noqa: PLC0415  # for those who want several processes
+
+    try:
+        supervisor.run(settings, _stop_on_signals())
+    except supervisor.WorkerFailed as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _work(flags: dict[str, Any]) -> int:
+    """One of the processes of `_supervise`: the same settings, and a supervisor to follow."""
+    number, end, versions = (flags.pop(name) for name in ("number", "link", "versions"))
+    told_to_stop = _stop_on_signals()
+    link = WorkerLink(socket.socket(fileno=end), told_to_stop, versions)
+    link.follow(orphaned=lambda: os._exit(1))
+    try:
+        settings = load_settings(flags, {})
+        logs.configure(settings.log_level, settings.log_format, worker=number)
+        _answer(settings, told_to_stop, link, number)
+    except (ConfigError, ArtifactError, OSError) as error:
+        text, code = _failure(error)
+        link.failed(text)
+        return code
+
+
+def _answer(
+    settings: Settings, told_to_stop: threading.Event, link: Link | None = None, number: int = 1
+) -> NoReturn:
+    process.tune_allocator()
+    if settings.pin_cpu:
+        process.keep_on_one_cpu(number)
+    from ridgeline_server.app import run  # noqa: PLC0415  # others must not wait for the model runtime
+
+    run(settings, told_to_stop, link)
     logging.shutdown()
     os._exit(0)  # see `run`; Python's own way out would stop gRPC first
 

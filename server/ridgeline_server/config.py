@@ -59,6 +59,16 @@ class Settings(BaseModel):
         default="127.0.0.1:9464",
         description="where to serve /livez, /readyz and /metrics over HTTP, HOST:PORT; empty: nowhere",
     )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="processes that serve on the address; limits and pools are of each",
+    )
+    pin_cpu: bool = Field(
+        default=False,
+        description="keep each serving process on one CPU; each worker takes the next one",
+    )
     reflection: bool = Field(
         default=False, description="serve gRPC reflection, so that tools can list the methods"
     )
@@ -154,6 +164,17 @@ def load_settings(
     if problems:
         raise ConfigError(problems)
     return settings
+
+
+def as_flags(settings: Settings) -> list[str]:
+    """Return the flags that give exactly these settings, whatever environment and file say."""
+    return [_as_flag(name, value) for name, value in settings]
+
+
+def _as_flag(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return _flag(name) if value else _flag(f"no_{name}")
+    return f"{_flag(name)}={value}"
 
 
 def _read_file(file: Path | None) -> tuple[dict[str, Any], list[str]]:

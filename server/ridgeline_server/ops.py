@@ -8,20 +8,22 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from ridgeline_server.lifecycle import State
-from ridgeline_server.monitoring.metrics import CONTENT_TYPE
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+Readiness = tuple[bool, str]
+"""Whether calls should come here, and the state in a word or two."""
 
 
 class OpsServer:
     """Answers on `address` until stopped. Raises OSError when the address cannot be bound."""
 
     def __init__(
-        self, address: str, state: Callable[[], State], scrape: Callable[[], bytes] | None = None
+        self, address: str, readiness: Callable[[], Readiness], scrape: Callable[[], bytes] | None = None
     ) -> None:
         """`scrape` makes the content of /metrics; without it there is no such page."""
         host, _, port = address.rpartition(":")
         try:
-            self._server = _HttpServer((host.strip("[]"), int(port)), state, scrape)
+            self._server = _HttpServer((host.strip("[]"), int(port)), readiness, scrape)
         except OSError as error:
             where = f"cannot serve /livez, /readyz and /metrics on {address}"
             raise OSError(f"{where}: {error.strerror}, choose another --ops-address") from error
@@ -44,11 +46,14 @@ class _HttpServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, address: tuple[str, int], state: Callable[[], State], scrape: Callable[[], bytes] | None
+        self,
+        address: tuple[str, int],
+        readiness: Callable[[], Readiness],
+        scrape: Callable[[], bytes] | None,
     ) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
-        self.state = state
+        self.readiness = readiness
         self.scrape = scrape
 
 
@@ -57,14 +62,13 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 5
 
     def do_GET(self) -> None:
-        state = self.server.state()
         if self.path == "/livez":
             self._answer(HTTPStatus.OK, "live")
         elif self.path == "/readyz":
-            ready = state is State.SERVING
-            self._answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, state.name.lower())
+            ready, state = self.server.readiness()
+            self._answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, state)
         elif self.path == "/metrics" and self.server.scrape is not None:
-            self._send(HTTPStatus.OK, CONTENT_TYPE, self.server.scrape())
+            self._send(HTTPStatus.OK, CONTENT_TYPE_LATEST, self.server.scrape())
         else:
             self._answer(HTTPStatus.NOT_FOUND, "expected /livez, /readyz or, unless switched off, /metrics")
 

@@ -25,12 +25,12 @@ from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.app import App
 from ridgeline_server.monitoring.rows import RowTotals
 from support.gate import Gate
+from support.metrics_page import PAGE, SUPERVISOR_ONLY, documented
 from support.scrape import Scrape, Since
-from support.servers import new_app, serving
+from support.servers import ANY_PORT, new_app, serving
 from support.wire import TIMEOUT, Wire, batch_request, columns, connect, record
 
 GOOD = pb.PredictRequest(record=record())
-PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
 VERSION = {"model": "toys", "version": "1"}
 
 
@@ -46,16 +46,6 @@ def failing(call: Any) -> grpc.StatusCode:
     return code
 
 
-def documented() -> dict[str, tuple[str, set[str], str]]:
-    """Type, labels and help of every metric in the tables of docs/metrics.md."""
-    lines = [line for line in PAGE.splitlines() if re.match(r"\| `(?:ridgeline|process)_", line)]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return {
-        name.strip("`"): (kind, set(re.findall(r"`(\w+)`", labels)), text)
-        for name, kind, labels, _, text, _ in rows
-    }
-
-
 def test_what_is_served_is_documented_and_the_other_way_round(wire: Wire, app: App) -> None:
     wire.predict(GOOD)
     failing(lambda: wire.predict(pb.PredictRequest(record=record(ram=-1.0))))
@@ -64,7 +54,7 @@ def test_what_is_served_is_documented_and_the_other_way_round(wire: Wire, app: A
         name: (family.type, scrape.labels(name), family.documentation)
         for name, family in scrape.families.items()
     }
-    assert served == documented()
+    assert served == {name: said for name, said in documented().items() if name not in SUPERVISOR_ONLY}
 
 
 def test_the_page_names_no_other_metric_and_shows_all_of_them() -> None:
@@ -74,7 +64,7 @@ def test_the_page_names_no_other_metric_and_shows_all_of_them() -> None:
     (pasted,) = re.findall(r"```text\n(# HELP .*?)```", PAGE, re.DOTALL)
     shown = Scrape(pasted).families
     assert {name: (f.type, f.documentation) for name, f in shown.items()} == {
-        name: (kind, text) for name, (kind, _, text) in known.items()
+        name: (kind, text) for name, (kind, _, text) in known.items() if name not in SUPERVISOR_ONLY
     }
 
 
@@ -119,7 +109,7 @@ def test_a_streams_messages_are_timed_one_by_one_and_its_end_is_counted(wire: Wi
 
 def test_callers_who_leave_are_counted_as_such(toy_models: Path) -> None:
     limits = {"message_timeout_s": 0.05, "stream_idle_s": 0.05}
-    with serving(toy_models, **limits) as app, connect(app.address) as wire:
+    with serving(toy_models, ops_address=ANY_PORT, **limits) as app, connect(app.address) as wire:
         silent = wire.header_only("Predict").call
         assert silent.exception(TIMEOUT).code() is grpc.StatusCode.CANCELLED
         opened = pb.PredictStreamRequest(open=pb.StreamOpen()).SerializeToString()
@@ -213,7 +203,7 @@ def test_nothing_a_caller_sends_makes_series(wire: Wire, app: App, since: Since)
 def test_calls_in_flight_are_running_or_queued(toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = Gate(monkeypatch)
     limits = {"active_threads": 1, "max_threads": 2, "max_waiting_calls": 1, "message_timeout_s": TIMEOUT}
-    with serving(toy_models, **limits) as app, connect(app.address) as wire:
+    with serving(toy_models, ops_address=ANY_PORT, **limits) as app, connect(app.address) as wire:
         gate.close()
         working = wire.stub.Predict.future(GOOD, timeout=TIMEOUT)
         gate.wait_entered()
@@ -242,7 +232,7 @@ def test_an_open_stream_is_in_flight(toy_models: Path) -> None:
         yield pb.PredictStreamRequest(open=pb.StreamOpen())
         go_on.wait(TIMEOUT)
 
-    with serving(toy_models) as app, connect(app.address) as wire:
+    with serving(toy_models, ops_address=ANY_PORT) as app, connect(app.address) as wire:
         call = wire.stub.PredictStream(messages(), timeout=TIMEOUT)
         next(call)
         scrape = Scrape.of(app)
@@ -253,7 +243,7 @@ def test_an_open_stream_is_in_flight(toy_models: Path) -> None:
 
 
 def test_a_server_is_ready_from_its_load_until_it_is_told_to_stop(toy_models: Path) -> None:
-    app = new_app(toy_models)
+    app = new_app(toy_models, ops_address=ANY_PORT)
     app.listen()
     try:
         loading = Scrape.of(app)
@@ -268,14 +258,14 @@ def test_a_server_is_ready_from_its_load_until_it_is_told_to_stop(toy_models: Pa
 
 
 def test_servers_in_one_process_count_apart(wire: Wire, since: Since, toy_models: Path) -> None:
-    with serving(toy_models) as other, connect(other.address) as other_wire:
+    with serving(toy_models, ops_address=ANY_PORT) as other, connect(other.address) as other_wire:
         other_wire.predict(GOOD)
         assert Scrape.of(other).value("ridgeline_calls_total") == 1
     assert since.value("ridgeline_calls_total") == 0
 
 
 def test_without_metrics_there_is_no_page_and_prices_are_the_same(wire: Wire, toy_models: Path) -> None:
-    with serving(toy_models, metrics=False) as app, connect(app.address) as plain:
+    with serving(toy_models, ops_address=ANY_PORT, metrics=False) as app, connect(app.address) as plain:
         assert plain.predict(GOOD).prediction == wire.predict(GOOD).prediction
         with pytest.raises(HTTPError) as caught:
             urlopen(f"http://{app.ops_address}/metrics", timeout=TIMEOUT)
@@ -289,7 +279,7 @@ def test_metrics_that_fail_do_not_fail_a_prediction(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    with serving(toy_models) as app, connect(app.address) as wire:
+    with serving(toy_models, ops_address=ANY_PORT) as app, connect(app.address) as wire:
         monkeypatch.setattr(RowTotals, "add", fail)
         with caplog.at_level(logging.ERROR):
             prices = [wire.predict(GOOD).prediction.price for _ in range(3)]

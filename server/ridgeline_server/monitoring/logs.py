@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 
-def configure(level: str, layout: Literal["console", "json"]) -> None:
-    """Write lines of `level` and above to stderr."""
+def configure(level: str, layout: Literal["console", "json"], **fields: object) -> None:
+    """Write lines of `level` and above to stderr, each with these fields."""
     handler = logging.StreamHandler()
+    handler.addFilter(partial(_add, fields))
     handler.setFormatter(JsonFormatter() if layout == "json" else ConsoleFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
@@ -42,6 +45,11 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
+
+
+def _add(fields: Mapping[str, object], record: logging.LogRecord) -> bool:
+    record.fields = {**fields, **_fields(record)}
+    return True
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterable
 from importlib.metadata import version as installed
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -19,9 +18,6 @@ from ridgeline import __version__
 from ridgeline.artifact import Manifest
 from ridgeline_server.monitoring.calls import CallMetrics
 from ridgeline_server.monitoring.row_metrics import RowMetrics
-
-CONTENT_TYPE = CONTENT_TYPE_LATEST
-"""Media type of what `Metrics.scrape` returns."""
 
 _LIBRARIES = ("grpcio", "onnxruntime", "protobuf")
 

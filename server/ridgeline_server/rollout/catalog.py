@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ridgeline.artifact import ArtifactError, version_directories
+from ridgeline.artifact import ArtifactError
 from ridgeline.reasons import Reason
 from ridgeline_server.engine.artifact import Version, load
 from ridgeline_server.errors import NotServed, PreconditionFailed
+from ridgeline_server.rollout.directories import highest, model_directories
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,44 +68,34 @@ class Catalog:
         return (v for versions in self._models.values() for v in versions.values())
 
 
-def load_catalog(models: Path, default: str) -> Catalog:
-    """Load the highest version of every model below `models`.
+def load_catalog(models: Path, default: str, versions: Mapping[str, int] | None = None) -> Catalog:
+    """Load one version of every model below `models`.
 
     Args:
         models: directory of model directories of version directories.
         default: the model that answers when a caller names none; "" when there is only one.
+        versions: the versions to load by model name; None: the highest of each.
 
     Raises:
         ArtifactError: with everything that stops the server from starting.
     """
-    directories = _model_directories(models)
+    directories = model_directories(models)
+    chosen = highest(directories) if versions is None else versions
     loaded: dict[str, dict[int, Version]] = {}
     problems: list[str] = []
-    for name, versions in directories.items():
-        number = next(reversed(versions))
+    for name, number in chosen.items():
+        directory = directories.get(name, {}).get(number)
+        if directory is None:
+            problems.append(f"version {number} of {name!r} is gone: put it back, or restart the server")
+            continue
         try:
-            loaded[name] = {number: load(versions[number])}
+            loaded[name] = {number: load(directory)}
         except ArtifactError as error:
             problems += [f"{error.where}: {problem}" for problem in error.problems]
-    if not default and len(directories) > 1:
-        problems.append(f"there are several models ({', '.join(directories)}): say --model NAME")
-    if default and default not in directories:
-        problems.append(f"there is no model {default!r}, only {', '.join(directories)}")
+    if not default and len(chosen) > 1:
+        problems.append(f"there are several models ({', '.join(chosen)}): say --model NAME")
+    if default and default not in chosen:
+        problems.append(f"there is no model {default!r}, only {', '.join(chosen)}")
     if problems:
         raise ArtifactError("cannot serve", problems)
     return Catalog(loaded, default or next(iter(loaded)))
-
-
-def _model_directories(models: Path) -> dict[str, dict[int, Path]]:
-    if not models.is_dir():
-        raise ArtifactError(
-            str(models), ["is no directory: export a model there first (ridgeline-export train)"]
-        )
-    found = {p.name: version_directories(p) for p in sorted(models.iterdir()) if p.is_dir()}
-    found = {name: versions for name, versions in found.items() if versions}
-    if not found:
-        expected = "expected NAME/VERSION/manifest.json (ridgeline-export train writes it)"
-        if version_directories(models):
-            expected += f"; this is one model, did you mean {models.parent}?"
-        raise ArtifactError(str(models), [f"holds no model: {expected}"])
-    return found

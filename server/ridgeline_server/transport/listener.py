@@ -36,7 +36,10 @@ _PUSHBACK_MS = 100
 
 
 class Listener:
-    """A bound port with its pool and health; nothing is answered before `start`."""
+    """A port with its pool and health; nothing is answered before `start`.
+
+    A port that is shared is not bound before `bind`: from then on some of its connections wait here.
+    """
 
     def __init__(
         self,
@@ -46,7 +49,7 @@ class Listener:
         refusal: Admit,
         calls: Calls,
     ) -> None:
-        """Bind the port.
+        """Bind the port, unless it is shared.
 
         Raises:
             OSError: the address cannot be bound.
@@ -78,8 +81,10 @@ class Listener:
             self._services.append(ServiceHandler(_reflection(), lambda: None, probes))
         self._server = grpc.server(self._pool, options=_options(settings))
         self._server.add_generic_rpc_handlers((*self._services, UnknownMethods(calls.observers)))
+        self.address = settings.address
         try:
-            self.address = _bind(self._server, settings.address)
+            if settings.workers == 1:
+                self.bind()
         except OSError:
             self._release()
             raise
@@ -87,6 +92,14 @@ class Listener:
     def readings(self) -> Mapping[str, Mapping[str, Callable[[], int]]]:
         """Ways to read how many calls of each pool are in which state."""
         return {"unary": self._pool.readings(), "stream": self._streams.readings()}
+
+    def bind(self) -> None:
+        """Bind the port.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        self.address = _bind(self._server, self.address)
 
     def start(self) -> None:
         """Answer calls."""
@@ -131,6 +144,12 @@ class Listener:
         return self._refusal() or (Overloaded(_PUSHBACK_MS) if crowded else None)
 
 
+# Two servers on one port would silently share its connections.
+_ALONE = (("grpc.so_reuseport", 0),)
+# Workers do. A connection stays with the worker it came to, so it is asked to come anew every five minutes:
+# else those of a worker that had to be restarted would stay with the others.
+_SHARED = (("grpc.so_reuseport", 1), ("grpc.max_connection_age_ms", 300_000))
+
 _LINGER_S = 0.025  # from "written" as gRPC tells it to the kernel having it
 
 
@@ -162,8 +181,7 @@ def _reflection() -> Mapping[str, Handler]:
 
 def _options(settings: Settings) -> Sequence[tuple[str, int]]:
     return (
-        # Two servers on one port would silently share its connections.
-        ("grpc.so_reuseport", 0),
+        *(_SHARED if settings.workers > 1 else _ALONE),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         # Rapid-reset protection only works with a limit; callers queue beyond it.
         ("grpc.max_concurrent_streams", 128),

@@ -44,9 +44,9 @@ def test_wrong_settings_are_told_and_fail_with_1() -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["serve", "healthcheck"])
-def test_without_grpc_the_message_says_what_to_install(command: str) -> None:
-    code = f"import sys; sys.modules['grpc'] = None; sys.argv[1:] = [{command!r}]; "
+@pytest.mark.parametrize("arguments", [["serve", "--models", "."], ["healthcheck"]])
+def test_without_grpc_the_message_says_what_to_install(arguments: list[str]) -> None:
+    code = f"import sys; sys.modules['grpc'] = None; sys.argv[1:] = {arguments!r}; "
     code += "from ridgeline_server.__main__ import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
