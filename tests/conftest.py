@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from ridgeline_client import PricingClient
@@ -14,7 +15,11 @@ from ridgeline_export.export import export_model
 from ridgeline_export.progress import silent
 from ridgeline_server.app import App
 from support import toys
-from support.servers import serving
+from support.servers import ANY_PORT, serving
+
+# How long an example takes says nothing about the code: the machine may be busy.
+hypothesis.settings.register_profile("ridgeline", deadline=None)
+hypothesis.settings.load_profile("ridgeline")
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +61,7 @@ def toy_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def toy_server(toy_models: Path) -> Iterator[App]:
     """A running server of the small model."""
-    with serving(toy_models) as app:
+    with serving(toy_models, ops_address=ANY_PORT) as app:
         yield app
 
 

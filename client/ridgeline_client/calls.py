@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
+from ridgeline.packed import Part
 from ridgeline_client.errors import MessageTooLarge, RidgelineError
 from ridgeline_client.status import error_of
 
@@ -92,9 +93,14 @@ class Calls:
         return error_of(call, self._target, timeout)
 
 
-def checked_bytes(request: Message, limit: int, row_count: int = 1) -> bytes:
+def joined(request: Sequence[Part], limit: int, row_count: int = 1) -> bytes:
+    """Put the parts of a serialised request together. Raises MessageTooLarge above `limit` bytes."""
+    size = sum(map(len, request))
+    if size > limit:
+        raise MessageTooLarge.of_request(size, limit, row_count)
+    return b"".join(request)
+
+
+def checked_bytes(request: Message, limit: int) -> bytes:
     """Serialise a request. Raises MessageTooLarge above `limit` bytes."""
-    data: bytes = request.SerializeToString()
-    if len(data) > limit:
-        raise MessageTooLarge.of_request(len(data), limit, row_count)
-    return data
+    return joined([request.SerializeToString()], limit)

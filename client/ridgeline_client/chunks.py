@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ridgeline import packed
 from ridgeline.reasons import Reason
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_client.calls import checked_bytes
+from ridgeline_client.calls import joined
 from ridgeline_client.errors import InvalidInput, RidgelineError, Violation
 from ridgeline_client.schema import Schema
 from ridgeline_client.table import Columns, Precision, Table
@@ -54,9 +55,11 @@ class Packer:
 
     def _message(self, sequence: int, table: Table) -> bytes:
         check_row_count(table.row_count, self._schema)
-        request = pb.PredictStreamRequest(chunk=pb.Chunk(sequence=sequence, columns=pb.RecordBatch()))
-        table.message(self._schema, self._dtype, into=request.chunk.columns)
-        return checked_bytes(request, self._limit, table.row_count)
+        batch = table.batch(self._schema, self._dtype)
+        columns = packed.message(pb.Chunk.COLUMNS_FIELD_NUMBER, batch.parts(table.row_count))
+        chunk = [pb.Chunk(sequence=sequence).SerializeToString(), *columns]
+        request = packed.message(pb.PredictStreamRequest.CHUNK_FIELD_NUMBER, chunk)
+        return joined(request, self._limit, table.row_count)
 
 
 def check_row_count(row_count: int, schema: Schema) -> None:

@@ -9,9 +9,10 @@ from typing import Any, Self, TypeVar, cast
 
 import grpc
 
+from ridgeline import packed
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_client import addresses, answers, channel, convert, frames, health, paths
-from ridgeline_client.calls import Calls, Deadline, checked_bytes
+from ridgeline_client.calls import Calls, Deadline, checked_bytes, joined
 from ridgeline_client.chunks import Numbered, Packer, check_row_count
 from ridgeline_client.description import ModelDescription
 from ridgeline_client.errors import InvalidInput, ModelNotFound
@@ -195,15 +196,14 @@ class PricingClient:
 
         def ask(schema: Schema) -> pb.PredictBatchResponse:
             check_row_count(rows.row_count, schema)
-            batch = rows.message(schema, dtype)
+            batch = rows.batch(schema, dtype)
             request = pb.PredictBatchRequest(
-                model=model,
-                choice=selection.choice(),
-                options=options,
-                columns=batch,
-                notice_bitmaps=notice_bitmaps,
+                model=model, choice=selection.choice(), options=options, notice_bitmaps=notice_bitmaps
             )
-            data = checked_bytes(request, self._byte_limit(schema), batch.row_count)
+            number = pb.PredictBatchRequest.COLUMNS_FIELD_NUMBER
+            content = packed.message(number, batch.parts(rows.row_count))
+            parts = [request.SerializeToString(), *content]
+            data = joined(parts, self._byte_limit(schema), rows.row_count)
             try:
                 return self._calls.unary(
                     channel.method("PredictBatch"), data, pb.PredictBatchResponse, deadline
@@ -319,13 +319,13 @@ class PricingClient:
     def _chunk_results(
         self, stream: ChunkStream, timeout: float, notice_bitmaps: bool
     ) -> Iterator[ChunkResult]:
-        for packed, wire, currency in stream.answers():
+        for sent, wire, currency in stream.answers():
             if wire is None:
-                yield ChunkResult(packed.sequence, packed.row_count, None, packed.error)
+                yield ChunkResult(sent.sequence, sent.row_count, None, sent.error)
                 continue
             bitmaps = notice_bitmaps and not wire.HasField("error")
             features = self._schemas.features_of(wire.model, Deadline(timeout)) if bitmaps else ()
-            yield answers.chunk_result(wire, currency, packed.row_count, features, self.target)
+            yield answers.chunk_result(wire, currency, sent.row_count, features, self.target)
 
     def describe(
         self,

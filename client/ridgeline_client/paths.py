@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_client.errors import InvalidInput, Violation
+from ridgeline_client.table import Batch
 
 _COLUMN = re.compile(r"columns\.(numeric\.names|categorical)\[([0-9]{1,9})\]")
 
 
-def named(error: InvalidInput, batch: pb.RecordBatch) -> InvalidInput:
+def named(error: InvalidInput, batch: Batch) -> InvalidInput:
     """Return a refusal with its columns called by name."""
     return error.with_violations([_named(violation, batch) for violation in error.violations])
 
 
-def _named(violation: Violation, batch: pb.RecordBatch) -> Violation:
+def _named(violation: Violation, batch: Batch) -> Violation:
     found = _COLUMN.match(violation.field)
     if violation.feature or found is None:
         return violation
     numeric, place = found[1] == "numeric.names", int(found[2])
-    names = list(batch.numeric.names) if numeric else [column.name for column in batch.categorical]
+    names = list(batch.numeric if numeric else batch.categorical)
     return replace(violation, feature=names[place]) if place < len(names) else violation

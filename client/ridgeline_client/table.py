@@ -1,17 +1,18 @@
-"""From columns to the batch message of the contract."""
+"""From columns to the batch message of the contract, as bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from google.protobuf.wrappers_pb2 import BytesValue
 
+from ridgeline import packed
 from ridgeline.coded import CodedCategories
+from ridgeline.packed import Part
 from ridgeline.reasons import Reason
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_client import text, times, values
@@ -20,6 +21,9 @@ from ridgeline_client.errors import InvalidInput, Violation
 from ridgeline_client.schema import Kind, Schema
 
 Precision = Literal["float64", "float32"]
+
+_FIELDS = pb.RecordBatch
+_BLOCK_ROWS = 256
 
 
 def check_precision(dtype: str) -> None:
@@ -94,21 +98,19 @@ class Table:
         """Rows of the longest column."""
         return max(self._lengths.values(), default=0)
 
-    def message(
-        self, schema: Schema, dtype: Precision = "float64", into: pb.RecordBatch | None = None
-    ) -> pb.RecordBatch:
-        """Return the table as the contract has it, in a message of its own or in the one it is given.
+    def batch(self, schema: Schema, dtype: Precision = "float64") -> Batch:
+        """Return the table as the contract has it.
 
         Raises:
             InvalidInput: naming every column and row that cannot be sent.
         """
-        batch = _Batch(schema, dtype, pb.RecordBatch() if into is None else into)
+        batch = Batch(schema, dtype)
         for name, column in self._columns.items():
             batch.add(name, column)
         batch.add_keys(self._keys)
         if violations := [*self._violations, *batch.violations, *self._unequal_lengths()]:
             raise InvalidInput.listing(violations)
-        return batch.message(self.row_count)
+        return batch
 
     def _unequal_lengths(self) -> Iterator[Violation]:
         first, row_count = next(iter(self._lengths.items()), ("", 0))
@@ -118,22 +120,28 @@ class Table:
                 yield violation(name, None, problem, Reason.WRONG_LENGTH)
 
 
-class _Batch:
-    """A RecordBatch in the making, and what is wrong with its values."""
+class Batch:
+    """A RecordBatch in the making, and what is wrong with its values.
 
-    def __init__(self, schema: Schema, dtype: Precision, batch: pb.RecordBatch) -> None:
+    Attributes:
+        violations: of the values taken so far.
+        numeric, categorical: the columns by name, in the order they are sent.
+    """
+
+    def __init__(self, schema: Schema, dtype: Precision) -> None:
         self.violations: list[Violation] = []
+        self.numeric: dict[str, npt.NDArray[np.float64 | np.float32]] = {}
+        self.categorical: dict[str, CodedCategories] = {}
         self._schema = schema
         self._dtype = dtype
-        self._numeric: dict[str, npt.NDArray[np.float64 | np.float32]] = {}
-        self._batch = batch
+        self._keys = pb.RecordBatch()
 
     def add(self, name: str, column: object) -> None:
         """Take one column; bad values are remembered."""
         kind = self._schema.kinds.get(name)
         if isinstance(column, CodedCategories):
             if kind != "numeric":
-                self._add_categories(name, column)
+                self.categorical[name] = column
                 return
             column = column.values()
         array = values.as_array(column)
@@ -148,33 +156,35 @@ class _Batch:
     def _convert(self, name: str, array: npt.NDArray[Any], kind: Kind) -> None:
         if kind == "numeric":
             column = values.numbers(array, self._schema.missing_tokens)
-            self._numeric[name] = values.single(column) if self._dtype == "float32" else column
+            self.numeric[name] = values.single(column) if self._dtype == "float32" else column
             return
-        self._add_categories(name, values.coded_categories(array))
-
-    def _add_categories(self, name: str, column: CodedCategories) -> None:
-        # from a list: assigning an array walks it element by element through NumPy scalars
-        self._batch.categorical.add(name=name, dictionary=column.texts, codes=column.codes.tolist())
+        self.categorical[name] = values.coded_categories(array)
 
     def add_keys(self, keys: RowKeys) -> None:
         """Take the rows' names and times."""
         try:
             if keys.record_ids is not None:
-                self._batch.record_ids.extend(values.record_ids(keys.record_ids))
+                self._keys.record_ids.extend(values.record_ids(keys.record_ids))
         except ValueError as error:
             self.violations.append(field_violation("columns.record_ids", str(error)))
         try:
             if keys.event_times is not None:
-                self._batch.event_times_us.extend(times.microseconds(keys.event_times))
+                self._keys.event_times_us.extend(times.microseconds(keys.event_times))
         except ValueError as error:
             self.violations.append(field_violation("columns.event_times_us", str(error)))
 
-    def message(self, row_count: int) -> pb.RecordBatch:
-        """Return the finished batch."""
-        self._batch.row_count = row_count
-        if self._numeric:
-            _add_numbers(self._batch.numeric, self._numeric, row_count, self._dtype)
-        return self._batch
+    def parts(self, row_count: int) -> list[Part]:
+        """Return the parts of the serialised RecordBatch."""
+        self._keys.row_count = row_count
+        parts: list[Part] = [self._keys.SerializeToString()]
+        if self.numeric:
+            matrix = _row_major(list(self.numeric.values()), row_count, self._dtype)
+            parts += packed.message(_FIELDS.NUMERIC_FIELD_NUMBER, _numeric_parts(list(self.numeric), matrix))
+        for name, column in self.categorical.items():
+            head = pb.CategoricalColumn(name=name, dictionary=column.texts).SerializeToString()
+            codes = packed.counts(pb.CategoricalColumn.CODES_FIELD_NUMBER, column.codes)
+            parts += packed.message(_FIELDS.CATEGORICAL_FIELD_NUMBER, [head, *codes])
+        return parts
 
 
 def _one_per_row(name: str, keys: Any) -> Any:
@@ -193,16 +203,22 @@ def _guess(array: npt.NDArray[Any]) -> Kind:
     return values.kind_by_type(array) if array.dtype.kind not in "iufb" else "numeric"
 
 
-def _add_numbers(
-    to: pb.NumericColumns,
-    columns: Mapping[str, npt.NDArray[np.float64 | np.float32]],
-    row_count: int,
-    dtype: Precision,
-) -> None:
+def _row_major(
+    columns: list[npt.NDArray[np.float64 | np.float32]], row_count: int, dtype: Precision
+) -> npt.NDArray[Any]:
+    """Columns [n] side by side, [n, len(columns)]."""
     matrix = np.empty((row_count, len(columns)), dtype=np.dtype(dtype).newbyteorder("<"))
-    for place, column in enumerate(columns.values()):
-        matrix[:, place] = column
-    to.names.extend(columns)
-    values_field = to.float_values if dtype == "float32" else to.double_values
-    # A packed field of floats and a field of bytes are the same on the wire: no Python object per value.
-    values_field.MergeFromString(BytesValue(value=matrix.tobytes()).SerializeToString())
+    # A few hundred rows at a time stay in the processor's cache while every column goes in.
+    for start in range(0, row_count, _BLOCK_ROWS):
+        block = matrix[start : start + _BLOCK_ROWS]
+        for place, column in enumerate(columns):
+            block[:, place] = column[start : start + _BLOCK_ROWS]
+    return matrix
+
+
+def _numeric_parts(names: list[str], matrix: npt.NDArray[Any]) -> list[Part]:
+    fields = pb.NumericColumns
+    single = matrix.dtype.itemsize == np.dtype(np.float32).itemsize
+    number = fields.FLOAT_VALUES_FIELD_NUMBER if single else fields.DOUBLE_VALUES_FIELD_NUMBER
+    content = packed.reals(pb.DoubleMatrix.VALUES_FIELD_NUMBER, matrix)
+    return [fields(names=names).SerializeToString(), *packed.message(number, content)]

@@ -84,7 +84,7 @@ def category(value: object) -> str:
 def numbers(array: npt.NDArray[Any], tokens: Collection[str] = ()) -> npt.NDArray[np.float64]:
     """Return a column of numbers, NaN where missing or one of the tokens; shape [rows]. Raises BadValues."""
     if array.dtype.kind in "iufb":
-        return array.astype(np.float64)
+        return array.astype(np.float64, copy=False)
     _refuse_other_dtypes(array, "numbers")
     if array.dtype.kind == "O" and set(map(type, array)) <= _PLAIN_NUMBERS:
         try:

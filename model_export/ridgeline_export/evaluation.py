@@ -42,7 +42,7 @@ def evaluate(trained: Trained, dataset: Dataset, schema: Schema) -> Evaluation:
     rows = dataset.holdout
     model_price = predict(trained.pipeline, rows.numeric, rows.categorical)
     rule = GuardRule(schema.guard, schema.price_range, fallback, tuple(categorical), len(schema.features))
-    price, _ = guard.apply(rule, model_price, rows.missing_count, rows.categorical)
+    price, _ = guard.apply(rule, model_price, rows.missing_count, lambda some: rows.categorical[some])
     metrics = measure(rows.target, price)
     if metrics is None:
         raise ExportError(

@@ -11,7 +11,6 @@ import numpy as np
 from ridgeline.artifact import (
     GOLDEN_FILE,
     LINEAR_FILE,
-    MODEL_FILE,
     REFERENCE_FILE,
     Feature,
     Manifest,
@@ -24,13 +23,14 @@ from ridgeline.artifact import (
 from ridgeline_export.dataset import Dataset, read_dataset
 from ridgeline_export.evaluation import Evaluation, evaluate
 from ridgeline_export.features import described_features
+from ridgeline_export.fused_graph import published_graphs
 from ridgeline_export.golden import golden_rows, to_npz
-from ridgeline_export.onnx_graph import to_onnx
-from ridgeline_export.parity import Group, OnnxModel, prove
+from ridgeline_export.parity import Graphs, Group, prove
 from ridgeline_export.pipeline import predict
 from ridgeline_export.progress import Progress, silent
 from ridgeline_export.release import check_directory, publish
 from ridgeline_export.schema import Schema, load
+from ridgeline_export.stock_graph import stock_graph
 from ridgeline_export.training import Trained, train
 
 STAGES = ("reading", "training", "judging", "converting", "proof", "writing")
@@ -72,7 +72,8 @@ class _Run:
 def _export(run: _Run, out: Path, progress: Progress) -> Path:
     schema, trained = run.schema, run.trained
     progress("converting", 0, 1)
-    graph = to_onnx(trained.pipeline, len(schema.numeric), len(schema.categorical), schema.model.name)
+    published = published_graphs(trained.pipeline, len(schema.numeric), schema.model.name)
+    stock = stock_graph(trained.pipeline, len(schema.numeric), len(schema.categorical), schema.model.name)
     features = described_features(schema, run.dataset.training, trained)
     golden = golden_rows(run.dataset.holdout, features)
     progress("converting", 1, 1)
@@ -81,9 +82,9 @@ def _export(run: _Run, out: Path, progress: Progress) -> Path:
     ]
     numbers = np.arange(len(golden.numeric), dtype=np.int64)
     groups.append(Group("golden row", numbers, golden.numeric, golden.categorical))
-    parity = prove(OnnxModel(graph), trained, groups, progress)
+    parity = prove(Graphs.of(stock, published), trained, groups, progress)
     files = {
-        MODEL_FILE: graph,
+        **published,
         LINEAR_FILE: to_bytes(trained.form),
         REFERENCE_FILE: to_bytes(run.evaluation.profile),
         GOLDEN_FILE: to_npz(golden, predict(trained.pipeline, golden.numeric, golden.categorical)),

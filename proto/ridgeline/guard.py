@@ -14,6 +14,7 @@ reject, a model price that is not a number: it has no nearer end.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -58,7 +59,7 @@ def apply(
     rule: GuardRule,
     model_price: Prices,
     missing_count: npt.NDArray[np.integer],
-    categorical: npt.NDArray[np.object_],
+    categories: Callable[[npt.NDArray[np.intp]], npt.NDArray[np.object_]],
 ) -> tuple[Prices, Actions]:
     """Guard n model prices.
 
@@ -66,7 +67,7 @@ def apply(
         rule: the policy.
         model_price: float64 [n], may hold NaN and infinities.
         missing_count: int [n], missing features per row.
-        categorical: object [n, m] of str, "" = missing.
+        categories: returns the categories of r rows, object [r, m] of str, "" = missing.
 
     Returns:
         price float64 [n], NaN for rejected rows, and the `Action` on each row, int8 [n].
@@ -75,7 +76,7 @@ def apply(
     sane = (model_price >= low) & (model_price <= high)
     sparse = missing_count > rule.most_missing
     actions = np.zeros(len(model_price), dtype=np.int8)
-    if sane.all() and not sparse.any():
+    if np.count_nonzero(sane) == len(sane) and not np.count_nonzero(sparse):
         return model_price, actions
     price = np.where(sane, model_price, np.nan)
     if rule.guard.policy == "clamp":
@@ -89,8 +90,9 @@ def apply(
         actions[~sane] = Action.REJECTED
     else:
         replaced = sparse | np.isnan(price)
-    price[replaced] = fallback_prices(rule, categorical[replaced])
-    actions[replaced] = Action.FALLBACK
+    if np.count_nonzero(replaced):
+        price[replaced] = fallback_prices(rule, categories(np.flatnonzero(replaced)))
+        actions[replaced] = Action.FALLBACK
     return price, actions
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int32]
 Strings = npt.NDArray[np.object_]
+Places = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class RecordBatch:
     Attributes:
         row_count: n.
         numeric_names: names of the columns of `numeric`.
-        numeric: float64 [n, len(numeric_names)], NaN = missing.
+        numeric: float64 [n, len(numeric_names)], NaN = missing. Whoever prices it may fill its gaps.
         categorical: the categorical columns.
         strays: names that single rows sent and that are no feature of that kind, with those rows.
         single_precision: the numbers were sent as float32; bounds are compared in that precision.
@@ -63,14 +65,14 @@ class PredictOptions:
 
 @dataclass(frozen=True, slots=True)
 class CellNotices:
-    """Which cell carries which notice: three bool arrays [n, f]."""
+    """Which cells carry which notice: three sets of places in [n, f], row * f + feature, in any order."""
 
-    imputed: Bools
-    unknown: Bools
-    outside: Bools
+    imputed: Places
+    unknown: Places
+    outside: Places
 
-    def items(self) -> tuple[tuple[NoticeKind, Bools], ...]:
-        """The arrays with their kinds."""
+    def items(self) -> tuple[tuple[NoticeKind, Places], ...]:
+        """The sets with their kinds."""
         return (
             (NoticeKind.IMPUTED, self.imputed),
             (NoticeKind.UNKNOWN_CATEGORY, self.unknown),
@@ -79,14 +81,43 @@ class CellNotices:
 
 
 @dataclass(frozen=True, slots=True)
+class Categories:
+    """The categorical cells of n rows in tensor order, by the missing rule.
+
+    Attributes:
+        entries: per feature the text of each code; "", at 0, is missing.
+        codes: int32 [m, n].
+        levels: int32 [m, n], place among the schema's `levels` of the feature: 0 is missing, the last place a
+            category that training did not see.
+    """
+
+    entries: Sequence[Sequence[str]]
+    codes: Ints
+    levels: Ints
+
+    def text(self, row: int, feature: int) -> str:
+        """One cell's text."""
+        return self.entries[feature][int(self.codes[feature, row])]
+
+    def texts(self, rows: Places) -> Strings:
+        """The texts of r rows, object [r, m]."""
+        columns = [
+            np.array(texts, dtype=object)[codes[rows]]
+            for texts, codes in zip(self.entries, self.codes, strict=True)
+        ]
+        return np.stack(columns, axis=1) if columns else np.empty((len(rows), 0), dtype=object)
+
+
+@dataclass(frozen=True, slots=True)
 class CheckedBatch:
     """Rows in the model's order after validation.
 
     Attributes:
         numeric: float64 [n, k], NaN = missing.
-        categorical: object [n, m] of str, "" = missing.
+        categories: the categorical cells.
         cells: notices by cell; no cell of a refused row carries one.
-        refused: bool [n], rows with a violation.
+        missing_count: int [n], missing features of rows that are not refused.
+        refused: bool [n], rows with a violation; None when there is none.
         violations: the first violations of refused rows, in row order.
         violation_counts: all of them: reason, feature ("" for the whole row; maybe no feature of the model)
             and how many.
@@ -94,9 +125,10 @@ class CheckedBatch:
     """
 
     numeric: Floats
-    categorical: Strings
+    categories: Categories
     cells: CellNotices
-    refused: Bools
+    missing_count: Places
+    refused: Bools | None = None
     violations: tuple[Violation, ...] = ()
     violation_counts: tuple[tuple[Reason, str, int], ...] = ()
     ignored: tuple[tuple[str, Sequence[int] | None], ...] = ()
@@ -125,6 +157,43 @@ class PredictionBatch:
     upper: Floats
     flags: Ints
     checked: CheckedBatch = field(repr=False)
+
+
+class Tally(NamedTuple):
+    """What is counted of rows that were priced or refused.
+
+    Attributes:
+        rows: how many.
+        flags: pairs of a value of `PredictionBatch.flags` and how many rows have it.
+        intervals: rows with a prediction interval.
+        width: the sum of the intervals' widths, in the model's currency.
+        violations: see `CheckedBatch.violation_counts`.
+    """
+
+    rows: int
+    flags: Sequence[tuple[int, int]]
+    intervals: int
+    width: float
+    violations: Sequence[tuple[Reason, str, int]] = ()
+
+
+class PlainPrediction(NamedTuple):
+    """A guarded price of one record about which there is nothing to say but what is missing.
+
+    Attributes:
+        price: the model's and the guard's.
+        lower, upper: the prediction interval.
+        gaps: places in [f] of missing features, in tensor order.
+        numeric: float64 [1, k], gaps filled.
+        texts: m categories, "" = missing.
+    """
+
+    price: float
+    lower: float
+    upper: float
+    gaps: Sequence[int]
+    numeric: Floats
+    texts: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

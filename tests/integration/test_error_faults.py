@@ -10,7 +10,7 @@ import pytest
 
 from ridgeline_server import errors
 from ridgeline_server.app import App
-from ridgeline_server.engine.model import OnnxModel
+from ridgeline_server.engine.model import OnnxGraph
 from ridgeline_server.transport.status import CODES
 from support.status import refused
 from support.wire import DOORS, TIMEOUT, Wire, connect, record
@@ -38,7 +38,7 @@ def test_the_unforeseen_is_told_as_a_request_id_and_nothing_else(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(OnnxModel, "run", fail)
+    monkeypatch.setattr(OnnxGraph, "run", fail)
     monkeypatch.setattr("ridgeline_server.transport.servicer.description", fail)
     with caplog.at_level(logging.ERROR):
         refusals = [

@@ -14,7 +14,7 @@ from support.process import HELD_ROWS, failed_start, free_ports, server_process
 from support.status import refused
 from support.wire import TIMEOUT, batch_request, connect, record
 
-FILES = ("model.onnx", "linear.json", "golden.npz", "reference.json", "manifest.json")
+FILES = ("model.onnx", "numeric.onnx", "linear.json", "golden.npz", "reference.json", "manifest.json")
 SERVING, NOT_SERVING = 1, 2
 HELD = batch_request("columns", [record()] * HELD_ROWS)
 

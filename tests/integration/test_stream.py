@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.app import App
-from ridgeline_server.engine.model import OnnxModel
+from ridgeline_server.engine.model import OnnxGraph
 from support.gate import Gate
 from support.servers import new_app, serving
 from support.status import decode
@@ -119,14 +119,14 @@ def test_a_bad_row_is_a_row_error_of_its_chunk(wire: Wire) -> None:
 
 
 def test_what_nobody_foresaw_is_internal_in_its_place(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, secrets = OnnxModel.run, iter([True, False])
+    real, secrets = OnnxGraph.run, iter([True, False])
 
-    def run(model: OnnxModel, *arguments: Any) -> Any:
+    def run(graph: OnnxGraph, *arguments: Any) -> Any:
         if next(secrets):
             raise KeyError("a secret")
-        return real(model, *arguments)
+        return real(graph, *arguments)
 
-    monkeypatch.setattr(OnnxModel, "run", run)
+    monkeypatch.setattr(OnnxGraph, "run", run)
     first, second = results(wire, [chunk(0, record()), chunk(1, record())])
     assert first.error.code == code_pb2.INTERNAL
     assert "secret" not in str(first)

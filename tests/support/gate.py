@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
-from ridgeline_server.domain import Floats, Strings
-from ridgeline_server.engine.model import OnnxModel
+from ridgeline_server.domain import Floats
+from ridgeline_server.engine.model import OnnxGraph
 
 _PATIENCE_S = 60.0
 
@@ -20,15 +22,15 @@ class Gate:
         self._entered = threading.Semaphore(0)
         self._opened = threading.Event()
         self._opened.set()
-        real = OnnxModel.run
+        real = OnnxGraph.run
 
-        def run(model: OnnxModel, numeric: Floats, categorical: Strings) -> Floats:
+        def run(graph: OnnxGraph, output: str, feed: Mapping[str, Any]) -> Floats:
             self.runs += 1
             self._entered.release()
             assert self._opened.wait(_PATIENCE_S)
-            return real(model, numeric, categorical)
+            return real(graph, output, feed)
 
-        monkeypatch.setattr(OnnxModel, "run", run)
+        monkeypatch.setattr(OnnxGraph, "run", run)
 
     def close(self) -> None:
         """Hold runs from now on, and count from zero."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from ridgeline.artifact import (
+    CATEGORICAL_INPUT,
+    EFFECTS_OUTPUT,
+    NUMERIC_INPUT,
+    NUMERIC_OUTPUT,
     CategoricalTerm,
     CategoryShare,
     Fallback,
@@ -28,9 +33,13 @@ from ridgeline.artifact import (
     schema_fingerprint,
 )
 from ridgeline.guard import GuardRule
-from ridgeline_server.domain import CategoricalColumn, Floats, RecordBatch, Strings
+from ridgeline_server.domain import CategoricalColumn, Floats, RecordBatch
 from ridgeline_server.engine.artifact import Version
+from ridgeline_server.engine.imputed import imputed_notices
+from ridgeline_server.engine.model import Graph
+from ridgeline_server.engine.plan import Plan, tabulate
 from ridgeline_server.engine.schema import Schema
+from ridgeline_server.engine.single import Singles
 from ridgeline_server.engine.validator import Validator
 
 FEATURES = (
@@ -96,20 +105,28 @@ def manifest(**changes: Any) -> Manifest:
     return Manifest(**fields | changes)
 
 
-class FormulaModel:
-    """Prices rows with a linear form, in NumPy."""
+class FormulaGraph:
+    """The graphs of a linear form, in NumPy."""
 
     def __init__(self, linear: LinearForm = LINEAR) -> None:
         self._linear = linear
 
-    def run(self, numeric: Floats, categorical: Strings) -> Floats:
-        price = np.full(len(numeric), self._linear.base)
-        for term, column in zip(self._linear.numeric, numeric.T, strict=True):
-            used = np.where(np.isnan(column), term.fill, column)
-            price += term.coefficient * (used - term.centre) / term.scale
-        for category, texts in zip(self._linear.categorical, categorical.T, strict=True):
-            price += [category.amounts.get(t, category.unknown_amount) for t in texts]
-        return price
+    def run(self, output: str, feed: Mapping[str, Any]) -> Floats:
+        if output == NUMERIC_OUTPUT:
+            price = np.full(len(feed[NUMERIC_INPUT]), self._linear.base)
+            for term, column in zip(self._linear.numeric, feed[NUMERIC_INPUT].T, strict=True):
+                price += term.coefficient * (column - term.centre) / term.scale
+            return price.reshape(-1, 1)
+        assert output == EFFECTS_OUTPUT
+        return np.array(
+            [
+                [
+                    c.amounts.get(t, c.unknown_amount)
+                    for c, t in zip(self._linear.categorical, texts, strict=True)
+                ]
+                for texts in feed[CATEGORICAL_INPUT]
+            ]
+        )
 
 
 def version(of: Manifest | None = None) -> Version:
@@ -117,6 +134,8 @@ def version(of: Manifest | None = None) -> Version:
     of = of or manifest()
     profile = NumericProfile(name="price", row_count=40, missing_rate=0, mean=90, sd=20, deciles=(1.0,) * 9)
     schema = Schema.of(of)
+    rule = GuardRule(of.guard, of.price_range, of.fallback, tuple(schema.categorical), len(of.features))
+    formula = plan(schema, FormulaGraph())
     return Version(
         manifest=of,
         digest="d" * 64,
@@ -125,10 +144,17 @@ def version(of: Manifest | None = None) -> Version:
             numeric=(), categorical=(), correlations=(), target=profile, tier_cut_points=(80.0, 100.0)
         ),
         schema=schema,
-        model=FormulaModel(),
+        plan=formula,
         validator=Validator(schema),
-        guard=GuardRule(of.guard, of.price_range, of.fallback, tuple(schema.categorical), len(of.features)),
+        guard=rule,
+        singles=Singles(of, schema, rule, formula),
+        imputed=imputed_notices(schema.features, LINEAR),
     )
+
+
+def plan(schema: Schema, graph: Graph) -> Plan:
+    """A plan that prices with one graph for both parts."""
+    return Plan(graph, np.array([term.fill for term in LINEAR.numeric]), *tabulate(schema, graph))
 
 
 def batch(rows: int, numeric: dict[str, list[float]], **categorical: list[str]) -> RecordBatch:

@@ -20,17 +20,17 @@ _MODULE = ("-m", "ridgeline_server")
 _HELD = f"""
 import sys
 from ridgeline_server.command import main
-from ridgeline_server.engine.model import OnnxModel
+from ridgeline_server.engine.model import OnnxGraph
 
-real = OnnxModel.run
+real = OnnxGraph.run
 
-def run(self, numeric, categorical):
-    if len(numeric) == {HELD_ROWS}:
+def run(self, output, feed):
+    if len(feed['numeric']) == {HELD_ROWS}:
         print("held", file=sys.stderr, flush=True)
         sys.stdin.readline()
-    return real(self, numeric, categorical)
+    return real(self, output, feed)
 
-OnnxModel.run = run
+OnnxGraph.run = run
 sys.exit(main())
 """
 

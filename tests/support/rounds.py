@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
-from ridgeline_server.domain import Floats, Strings
-from ridgeline_server.engine.model import OnnxModel
+from ridgeline_server.domain import Floats
+from ridgeline_server.engine.model import OnnxGraph
 
 _PATIENCE_S = 60.0
 
@@ -28,19 +30,19 @@ class Rounds:
         self._left: list[int] = []
         self._moved = threading.Condition()
         arrived = threading.Barrier(count, action=self._draw, timeout=_PATIENCE_S)
-        real = OnnxModel.run
+        real = OnnxGraph.run
 
-        def run(model: OnnxModel, numeric: Floats, categorical: Strings) -> Floats:
+        def run(graph: OnnxGraph, output: str, feed: Mapping[str, Any]) -> Floats:
             place = arrived.wait()
             with self._moved:
                 assert self._moved.wait_for(lambda: self._left[0] == place, _PATIENCE_S)
                 try:
-                    return real(model, numeric, categorical)
+                    return real(graph, output, feed)
                 finally:
                     self._left.pop(0)
                     self._moved.notify_all()
 
-        monkeypatch.setattr(OnnxModel, "run", run)
+        monkeypatch.setattr(OnnxGraph, "run", run)
 
     def _draw(self) -> None:
         order = self._random.sample(range(self._count), self._count)

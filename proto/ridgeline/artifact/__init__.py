@@ -2,9 +2,12 @@
 
 One version is one directory `models/<name>/<version>/`, never rewritten:
 
-    model.onnx       float64 graph, inputs `numeric` double[n, k] and `categorical` string[n, m], output
-                     `price` double[n, 1]; a model without numeric or without categorical features lacks that
-                     input
+    model.onnx       float64 graph, inputs `numeric` double[n, k] and `categorical` string[n, m], outputs
+                     `price` double[n, 1] and `category_effects` double[n, m]; a model without numeric or
+                     without categorical features lacks that input, and its effects
+    numeric.onnx     the part of it that prices numbers without gaps: `numeric` double[n, k] to
+                     `numeric_price` double[n, 1]; adding the effects to it from left to right gives `price`
+                     in the same bits. A model without numeric features has no such file
     manifest.json    `Manifest`; its SHA-256 as stored is the version's digest
     linear.json      `LinearForm`: the same model as a formula
     reference.json   `ReferenceProfile`: what training data looked like
@@ -23,11 +26,14 @@ from ridgeline.artifact.fields import (
 )
 from ridgeline.artifact.files import (
     CATEGORICAL_INPUT,
+    EFFECTS_OUTPUT,
     GOLDEN_FILE,
     LINEAR_FILE,
     MANIFEST_FILE,
     MODEL_FILE,
+    NUMERIC_FILE,
     NUMERIC_INPUT,
+    NUMERIC_OUTPUT,
     PARITY_TOLERANCE,
     PRICE_OUTPUT,
     REFERENCE_FILE,
@@ -66,13 +72,16 @@ from ridgeline.artifact.profile import (
 
 __all__ = [
     "CATEGORICAL_INPUT",
+    "EFFECTS_OUTPUT",
     "FORMAT_MAJOR",
     "FORMAT_VERSION",
     "GOLDEN_FILE",
     "LINEAR_FILE",
     "MANIFEST_FILE",
     "MODEL_FILE",
+    "NUMERIC_FILE",
     "NUMERIC_INPUT",
+    "NUMERIC_OUTPUT",
     "PARITY_TOLERANCE",
     "PRICE_OUTPUT",
     "REFERENCE_FILE",

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from ridgeline.artifact.manifest import FORMAT_MAJOR, Manifest
 
 MODEL_FILE = "model.onnx"
+NUMERIC_FILE = "numeric.onnx"
 MANIFEST_FILE = "manifest.json"
 LINEAR_FILE = "linear.json"
 REFERENCE_FILE = "reference.json"
@@ -21,6 +22,8 @@ GOLDEN_FILE = "golden.npz"
 NUMERIC_INPUT = "numeric"
 CATEGORICAL_INPUT = "categorical"
 PRICE_OUTPUT = "price"
+EFFECTS_OUTPUT = "category_effects"
+NUMERIC_OUTPUT = "numeric_price"
 
 PARITY_TOLERANCE = 1e-6
 """A price may differ from scikit-learn's by this times max(1, |price|)."""

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from ridgeline.artifact.fields import Convention, Finite, GuardPolicy, Kind, Part, Share
 
-FORMAT_MAJOR = 1
+FORMAT_MAJOR = 2
 FORMAT_VERSION = f"{FORMAT_MAJOR}.0"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from ridgeline.artifact import (
     LINEAR_FILE,
     MANIFEST_FILE,
     MODEL_FILE,
-    PARITY_TOLERANCE,
+    NUMERIC_FILE,
     REFERENCE_FILE,
     ArtifactError,
     LinearForm,
@@ -24,28 +23,39 @@ from ridgeline.artifact import (
     schema_fingerprint,
 )
 from ridgeline.guard import GuardRule
-from ridgeline_server.domain import Floats
-from ridgeline_server.engine.linear import linear_prices
-from ridgeline_server.engine.model import Model, OnnxModel
+from ridgeline_server.domain import Notice
+from ridgeline_server.engine.categories import of_texts
+from ridgeline_server.engine.graphs import Graphs
+from ridgeline_server.engine.imputed import imputed_notices
+from ridgeline_server.engine.plan import Plan, tabulate
+from ridgeline_server.engine.proof import golden_problems
 from ridgeline_server.engine.schema import Schema
+from ridgeline_server.engine.single import Singles
 from ridgeline_server.engine.validator import Validator
 
-_FILES = (MODEL_FILE, LINEAR_FILE, REFERENCE_FILE, GOLDEN_FILE)
+_FILES = (MODEL_FILE, LINEAR_FILE, REFERENCE_FILE, GOLDEN_FILE)  # and NUMERIC_FILE with numeric features
 _WARM_UP_ROWS = (1, 1_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A proved version, ready to price. `digest` is the SHA-256 of its manifest as stored."""
+    """A proved version, ready to price.
+
+    Attributes:
+        digest: the SHA-256 of its manifest as stored.
+        imputed: what is said of each missing feature, in tensor order.
+    """
 
     manifest: Manifest
     digest: str
     linear: LinearForm
     reference: ReferenceProfile
     schema: Schema
-    model: Model
+    plan: Plan
     validator: Validator
     guard: GuardRule
+    singles: Singles
+    imputed: tuple[Notice, ...]
 
 
 def load(directory: Path) -> Version:
@@ -58,10 +68,12 @@ def load(directory: Path) -> Version:
     manifest_bytes = _read(directory, MANIFEST_FILE, where)
     manifest = parse(Manifest, manifest_bytes, f"{where}/{MANIFEST_FILE}")
     contents = _read_checked(directory, manifest, where)
-    version = _assemble(manifest, digest(manifest_bytes), contents, where)
+    graphs = _graphs(contents, manifest, where)
+    version = _assemble(manifest, digest(manifest_bytes), contents, graphs, where)
     problems = _disagreements(version, directory)
     if not problems:
-        problems = _golden_problems(version, contents[GOLDEN_FILE])
+        golden = contents[GOLDEN_FILE]
+        problems = golden_problems(golden, version.schema, graphs, version.linear, version.plan)
     if problems:
         raise ArtifactError(where, problems)
     _warm_up(version)
@@ -77,8 +89,9 @@ def _read(directory: Path, name: str, where: str) -> bytes:
 
 def _read_checked(directory: Path, manifest: Manifest, where: str) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
-    problems = [f"the manifest has no digest of {name}" for name in _FILES if name not in manifest.files]
-    for name in _FILES:
+    files = (*_FILES, NUMERIC_FILE) if manifest.numeric else _FILES
+    problems = [f"the manifest has no digest of {name}" for name in files if name not in manifest.files]
+    for name in files:
         try:
             contents[name] = _read(directory, name, where)
         except ArtifactError as error:
@@ -91,19 +104,25 @@ def _read_checked(directory: Path, manifest: Manifest, where: str) -> dict[str, 
     return contents
 
 
-def _assemble(manifest: Manifest, own_digest: str, contents: dict[str, bytes], where: str) -> Version:
-    linear = parse(LinearForm, contents[LINEAR_FILE], f"{where}/{LINEAR_FILE}")
-    reference = parse(ReferenceProfile, contents[REFERENCE_FILE], f"{where}/{REFERENCE_FILE}")
+def _graphs(contents: dict[str, bytes], manifest: Manifest, where: str) -> Graphs:
     try:
-        model = OnnxModel(contents[MODEL_FILE])
+        graphs = Graphs.load(contents)
     except ValueError as error:
         raise ArtifactError(where, [str(error)]) from error
-    problems = model.disagreements(len(manifest.numeric), len(manifest.categorical))
+    if problems := graphs.disagreements(len(manifest.numeric), len(manifest.categorical)):
+        raise ArtifactError(where, problems)
+    return graphs
+
+
+def _assemble(
+    manifest: Manifest, own_digest: str, contents: dict[str, bytes], graphs: Graphs, where: str
+) -> Version:
+    linear = parse(LinearForm, contents[LINEAR_FILE], f"{where}/{LINEAR_FILE}")
+    reference = parse(ReferenceProfile, contents[REFERENCE_FILE], f"{where}/{REFERENCE_FILE}")
     schema = Schema.of(manifest)
     unknown = [t.feature for t in manifest.fallback.tables if t.feature not in schema.categorical]
-    problems += [f"fallback table {name!r} is no categorical feature" for name in unknown]
-    if problems:
-        raise ArtifactError(where, problems)
+    if unknown:
+        raise ArtifactError(where, [f"fallback table {name!r} is no categorical feature" for name in unknown])
     rule = GuardRule(
         manifest.guard,
         manifest.price_range,
@@ -111,7 +130,13 @@ def _assemble(manifest: Manifest, own_digest: str, contents: dict[str, bytes], w
         tuple(schema.categorical),
         len(manifest.features),
     )
-    return Version(manifest, own_digest, linear, reference, schema, model, Validator(schema), rule)
+    fill = np.array([term.fill for term in linear.numeric])
+    plan = Plan(graphs.numbers, fill, *tabulate(schema, graphs.whole))
+    singles = Singles(manifest, schema, rule, plan)
+    imputed = imputed_notices(schema.features, linear)
+    return Version(
+        manifest, own_digest, linear, reference, schema, plan, Validator(schema), rule, singles, imputed
+    )
 
 
 def _disagreements(version: Version, directory: Path) -> list[str]:
@@ -131,35 +156,9 @@ def _disagreements(version: Version, directory: Path) -> list[str]:
     return problems
 
 
-def _golden_problems(version: Version, content: bytes) -> list[str]:
-    """Score the golden rows with the graph and with the formula; whatever goes wrong is a problem."""
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as golden:
-            numeric = np.ascontiguousarray(golden["numeric"], dtype=np.float64)
-            categorical = golden["categorical"].astype(object)
-            expected = golden["price"].astype(np.float64).reshape(-1)
-        rows, schema = len(expected), version.schema
-        shapes = ((rows, len(schema.numeric)), (rows, len(schema.categorical)))
-        if not rows or (numeric.shape, categorical.shape) != shapes:
-            return [f"{GOLDEN_FILE} has no rows, or not those of this model: nothing proves it"]
-        graph = version.model.run(numeric, categorical)
-        formula = linear_prices(version.linear, numeric, categorical)
-    except Exception as error:  # noqa: BLE001  # of NumPy, zipfile or onnxruntime: not fit to serve
-        return [f"{GOLDEN_FILE} cannot be scored: {error}"]
-    return _differences("the graph", graph, expected) + _differences(LINEAR_FILE, formula, expected)
-
-
-def _differences(what: str, price: Floats, expected: Floats) -> list[str]:
-    wrong = ~(np.abs(price - expected) <= PARITY_TOLERANCE * np.maximum(1.0, np.abs(expected)))
-    if not wrong.any():
-        return []
-    row = int(np.flatnonzero(wrong)[0])
-    count = f"{what} prices {wrong.sum()} of {len(expected)} golden rows wrong"
-    return [f"{count}, first row {row}: {float(price[row])!r} instead of {float(expected[row])!r}"]
-
-
 def _warm_up(version: Version) -> None:
     for rows in _WARM_UP_ROWS:
         numeric = np.full((rows, len(version.schema.numeric)), np.nan)
-        categorical = np.full((rows, len(version.schema.categorical)), "", dtype=object)
-        version.model.run(numeric, categorical)
+        texts = np.full((rows, len(version.schema.categorical)), "", dtype=object)
+        categories = of_texts(version.schema, texts)
+        version.plan.model_prices(numeric, np.arange(numeric.size), categories)

@@ -7,16 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ridgeline.artifact import Kind
 from ridgeline.reasons import Reason
+from ridgeline_server.domain import Places
 from ridgeline_server.errors import Violation
 
 LISTED = 1_000
 """How many violations of one request are listed; all are counted."""
-
-Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from ridgeline.artifact import LinearForm
 from ridgeline_server.domain import Floats, Strings
 
 
-def contributions(linear: LinearForm, numeric: Floats, categorical: Strings) -> dict[str, float]:
+def contributions(linear: LinearForm, numeric: Floats, categorical: Sequence[str]) -> dict[str, float]:
     """What each feature adds to the price of one row: numeric float64 [k], categorical object [m]."""
     amounts: dict[str, float] = {}
     for term, value in zip(linear.numeric, numeric, strict=True):

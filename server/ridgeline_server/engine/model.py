@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
-from ridgeline.artifact import CATEGORICAL_INPUT, NUMERIC_INPUT, PRICE_OUTPUT
-from ridgeline_server.domain import Floats, Strings
+from ridgeline_server.domain import Floats
 
 # Read when it is imported: else it keeps an id of the machine in the home folder, ready to be sent.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -16,21 +16,21 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime as ort
 
 
-class Model(Protocol):
-    """What the price path needs of a model."""
+class Graph(Protocol):
+    """What the price path needs of an ONNX graph."""
 
-    def run(self, numeric: Floats, categorical: Strings) -> Floats:
-        """Price n rows: numeric float64 [n, k], categorical object [n, m] of str -> float64 [n]."""
+    def run(self, output: str, feed: Mapping[str, Any]) -> Floats:
+        """Return one output, float64, for tensors by the names of the inputs."""
 
 
-class OnnxModel:
-    """A float64 graph that prices rows. Safe to share between threads."""
+class OnnxGraph:
+    """A float64 graph. Safe to share between threads."""
 
     def __init__(self, content: bytes) -> None:
         """Build the session.
 
         Raises:
-            ValueError: onnxruntime refuses the graph, or it has not the inputs and output it should have.
+            ValueError: onnxruntime refuses the graph.
         """
         options = ort.SessionOptions()
         # One request is too small to split: more threads only spin and steal time from other calls.
@@ -43,34 +43,25 @@ class OnnxModel:
             self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises classes of its own without a common public base
             raise ValueError(f"onnxruntime cannot load the graph: {error}") from error
-        self._inputs = {i.name: (i.type, i.shape) for i in self._session.get_inputs()}
-        if PRICE_OUTPUT not in [o.name for o in self._session.get_outputs()]:
-            raise ValueError(f"the graph has no output {PRICE_OUTPUT!r}")
 
-    def disagreements(self, numeric: int, categorical: int) -> list[str]:
-        """Say where the graph's inputs differ from `numeric` and `categorical` features."""
-        expected = {}
-        if numeric:
-            expected[NUMERIC_INPUT] = ("tensor(double)", numeric)
-        if categorical:
-            expected[CATEGORICAL_INPUT] = ("tensor(string)", categorical)
-        problems = [f"the graph has an input {name!r} too many" for name in set(self._inputs) - set(expected)]
-        for name, (kind, width) in expected.items():
-            got = self._inputs.get(name)
-            if got is None:
-                problems.append(f"the graph lacks the input {name!r}")
-            elif got[0] != kind or len(got[1]) != 2 or got[1][1] != width:
-                problems.append(
-                    f"the graph's input {name!r} is {got[0]}{got[1]}, expected {kind}[n, {width}]"
-                )
+    def disagreements(self, inputs: Mapping[str, tuple[str, int]], outputs: Mapping[str, int]) -> list[str]:
+        """Say where the graph differs from what it should be: type and width of each input, and the width of
+        each output, by name."""
+        have = {node.name: (node.type, node.shape) for node in self._session.get_inputs()}
+        problems = [f"the graph has an input {name!r} too many" for name in sorted(set(have) - set(inputs))]
+        give = {node.name: (node.type, node.shape) for node in self._session.get_outputs()}
+        expected = {name: ("tensor(double)", width) for name, width in outputs.items()}
+        for what, found, wanted in (("input", have, inputs), ("output", give, expected)):
+            for name, (kind, width) in wanted.items():
+                got = found.get(name)
+                if got is None:
+                    problems.append(f"the graph lacks the {what} {name!r}")
+                elif got[0] != kind or len(got[1]) != 2 or got[1][1] != width:
+                    text = f"the graph's {what} {name!r} is {got[0]}{got[1]}"
+                    problems.append(f"{text}, expected {kind}[n, {width}]")
         return problems
 
-    def run(self, numeric: Floats, categorical: Strings) -> Floats:
-        """Price n rows, see `Model`."""
-        feed: dict[str, Floats | Strings] = {}
-        if NUMERIC_INPUT in self._inputs:
-            feed[NUMERIC_INPUT] = numeric
-        if CATEGORICAL_INPUT in self._inputs:
-            feed[CATEGORICAL_INPUT] = categorical
-        (price,) = self._session.run([PRICE_OUTPUT], feed)
-        return np.asarray(price, dtype=np.float64).reshape(-1)
+    def run(self, output: str, feed: Mapping[str, Any]) -> Floats:
+        """Run the graph, see `Graph`."""
+        (result,) = self._session.run((output,), feed)
+        return np.asarray(result, dtype=np.float64)

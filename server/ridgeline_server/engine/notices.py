@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from ridgeline.artifact import Feature
 from ridgeline.notices import NoticeKind
 from ridgeline_server.domain import Notice, PredictionBatch
 from ridgeline_server.engine.artifact import Version
@@ -21,14 +20,23 @@ _ROW_KINDS = (
     NoticeKind.ROW_ERROR,
 )
 
+_GUARD_BITS = sum(kind.bit for kind in _ROW_KINDS)
+
 
 def row_notices(version: Version, answer: PredictionBatch, row: int = 0) -> list[Notice]:
     """Every notice of one row: first what the guard did, then feature by feature in tensor order."""
-    if not answer.flags[row]:
+    flags = int(answer.flags[row])
+    if not flags:
         return []
-    notices = _guard_notices(version, answer, row)
-    for kind, cells in answer.checked.cells.items():
-        notices += [_cell_notice(version, answer, row, kind, int(at)) for at in np.flatnonzero(cells[row])]
+    notices = _guard_notices(version, answer, row) if flags & _GUARD_BITS else []
+    width = len(version.schema.features)
+    for kind, places in answer.checked.cells.items():
+        if len(places):
+            features = np.sort(places[places // width == row] % width).tolist()
+            if kind is NoticeKind.IMPUTED:
+                notices += [version.imputed[at] for at in features]
+            else:
+                notices += [_cell_notice(version, answer, row, kind, at) for at in features]
     for name, rows in answer.checked.ignored:
         if rows is None or row in rows:
             message = f"{name!r} is not a feature of this model and was ignored, as asked"
@@ -54,7 +62,7 @@ def _guard_notices(version: Version, answer: PredictionBatch, row: int) -> list[
 
 
 def _cause(version: Version, answer: PredictionBatch, row: int) -> str:
-    missing = int(np.count_nonzero(answer.checked.cells.imputed[row]))
+    missing = int(answer.checked.missing_count[row])
     if missing > version.guard.most_missing:
         return f"{missing} of {version.guard.feature_count} features are missing"
     model_price = float(answer.model_price[row])
@@ -67,10 +75,8 @@ def _cause(version: Version, answer: PredictionBatch, row: int) -> str:
 def _cell_notice(version: Version, answer: PredictionBatch, row: int, kind: NoticeKind, at: int) -> Notice:
     feature = version.schema.features[at]
     width = len(version.schema.numeric)
-    if kind is NoticeKind.IMPUTED:
-        return _imputed(version, feature, at)
     if kind is NoticeKind.UNKNOWN_CATEGORY:
-        value = str(answer.checked.categorical[row, at - width])[:_LONGEST_TEXT]
+        value = answer.checked.categories.text(row, at - width)[:_LONGEST_TEXT]
         message = (
             f"{feature.name!r} is {value!r}, never seen in training: no category's effect is in the price"
         )
@@ -84,15 +90,6 @@ def _cell_notice(version: Version, answer: PredictionBatch, row: int, kind: Noti
     return Notice(kind, f"{feature.name!r} is {number:.15g}: {seen}", feature.name, received=repr(number))
 
 
-def _imputed(version: Version, feature: Feature, at: int) -> Notice:
-    if feature.kind == "numeric":
-        fill = version.linear.numeric[at].fill
-        message = f"{feature.name!r} is missing: the model's fill {fill:g} is used"
-        return Notice(NoticeKind.IMPUTED, message, feature.name, used=repr(fill))
-    message = f"{feature.name!r} is missing: it is priced as missing was in training"
-    return Notice(NoticeKind.IMPUTED, message, feature.name)
-
-
 def notice_counts(version: Version, answer: PredictionBatch) -> list[tuple[NoticeKind, str, int]]:
     """Rows by kind and feature ("" for the whole row), only those above zero, features in tensor order."""
     counts: list[tuple[NoticeKind, str, int]] = []
@@ -100,11 +97,11 @@ def notice_counts(version: Version, answer: PredictionBatch) -> list[tuple[Notic
         rows = int(np.count_nonzero(answer.flags & kind.bit))
         if rows:
             counts.append((kind, "", rows))
-    for kind, cells in answer.checked.cells.items():
-        by_feature = np.count_nonzero(cells, axis=0)
-        counts += [
-            (kind, version.schema.features[at].name, int(by_feature[at])) for at in np.flatnonzero(by_feature)
-        ]
+    features = version.schema.features
+    for kind, places in answer.checked.cells.items():
+        if len(places):
+            by_feature = np.bincount(places % len(features)).tolist()
+            counts += [(kind, features[at].name, rows) for at, rows in enumerate(by_feature) if rows]
     for name, rows_ in answer.checked.ignored:
         sent = len(answer.flags) if rows_ is None else len(rows_)
         counts.append((NoticeKind.FEATURE_IGNORED, name, sent))
@@ -113,8 +110,11 @@ def notice_counts(version: Version, answer: PredictionBatch) -> list[tuple[Notic
 
 def notice_bitmaps(version: Version, answer: PredictionBatch) -> list[tuple[NoticeKind, bytes]]:
     """One bitmap [n, f] per kind of cell notice: row-major, features in the model's order, low bit first."""
-    order = version.schema.model_order
-    return [
-        (kind, np.packbits(cells[:, order], bitorder="little").tobytes())
-        for kind, cells in answer.checked.cells.items()
-    ]
+    rows, order = len(answer.flags), version.schema.model_order
+    bitmaps = []
+    for kind, places in answer.checked.cells.items():
+        cells = np.zeros(rows * len(order), dtype=bool)
+        cells[places] = True
+        ordered = cells.reshape(rows, len(order))[:, order]
+        bitmaps.append((kind, np.packbits(ordered, bitorder="little").tobytes()))
+    return bitmaps

@@ -6,32 +6,28 @@ any other refuses the request. What is valid but noteworthy (missing, unseen, ou
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 
-from ridgeline import missing
 from ridgeline.artifact import Feature
 from ridgeline.reasons import Reason
 from ridgeline_server.domain import (
     Bools,
-    CategoricalColumn,
+    Categories,
     CellNotices,
     CheckedBatch,
     Floats,
-    Ints,
+    Places,
     PredictOptions,
     RecordBatch,
-    Strings,
 )
-from ridgeline_server.engine.faults import Fault, Places, always, listed
+from ridgeline_server.engine import categories as categorical
+from ridgeline_server.engine.faults import Fault, always, listed
 from ridgeline_server.engine.names import Names, align
 from ridgeline_server.engine.schema import Bounds, Schema
 from ridgeline_server.errors import PreconditionFailed
 
 _EMPTY = "every feature is missing: send at least one feature of the model (DescribeModel lists them)"
-_SHORT_DICTIONARY = 1_000
-_WRONG = "\0"  # stands in for a category whose code is wrong: its row is refused, it is not missing
+_NOWHERE = np.empty(0, dtype=np.intp)
 
 
 class Validator:
@@ -48,17 +44,23 @@ class Validator:
             InvalidInput: something is wrong that no row can be blamed for.
         """
         self._check_fingerprint(options)
-        names = align(self._schema, batch, options.ignore_unknown_features)
-        numeric = _numeric_columns(self._schema, batch, names)
-        categorical, unknown, faults = _categorical_columns(self._schema, batch, names)
-        absent = np.concatenate((np.isnan(numeric), categorical == ""), axis=1)
-        bounds = self._schema.bounds32 if batch.single_precision else self._schema.bounds
-        outside = (numeric < bounds.training_min) | (numeric > bounds.training_max)
+        schema = self._schema
+        names = align(schema, batch, options.ignore_unknown_features)
+        numeric = _numeric_columns(schema, batch, names)
+        categories, faults = categorical.read(schema, batch, names)
+        bounds = schema.bounds32 if batch.single_precision else schema.bounds
+        odd = bounds.odd(numeric)
+        values = numeric.reshape(-1)[odd]
+        gap = np.isnan(values)
+        outside, values = odd[~gap], values[~gap]
         faults = [*names.faults, *faults]
-        if outside.any():
-            faults += _range_faults(self._schema, numeric, outside, bounds)
-        faults += _absence_faults(self._schema, absent, faults)
-        return self._marked(numeric, categorical, _cells(absent, unknown, outside), names, faults)
+        if len(outside):
+            faults += _range_faults(schema, outside, values, bounds)
+        cells = _cells(schema, odd[gap], outside, categories)
+        missing_count = np.bincount(cells.imputed // len(schema.features), minlength=batch.row_count)
+        if len(cells.imputed):
+            faults += _absence_faults(schema, cells.imputed, missing_count, faults)
+        return _marked(numeric, categories, cells, missing_count, names, faults)
 
     def _check_fingerprint(self, options: PredictOptions) -> None:
         pinned, served = options.schema_fingerprint, self._schema.fingerprint
@@ -70,37 +72,56 @@ class Validator:
                 {"served_schema_fingerprint": served},
             )
 
-    def _marked(
-        self,
-        numeric: Floats,
-        categorical: Strings,
-        cells: CellNotices,
-        names: Names,
-        faults: list[Fault],
-    ) -> CheckedBatch:
-        refused = np.zeros(len(numeric), dtype=bool)
-        for fault in faults:
-            refused[fault.rows] = True
-        if faults:
-            for cell in (cells.imputed, cells.unknown, cells.outside):
-                cell[refused] = False
-        counts = tuple((f.reason, f.feature, len(f.rows)) for f in faults)
-        return CheckedBatch(numeric, categorical, cells, refused, listed(faults), counts, names.ignored)
+
+def _marked(
+    numeric: Floats,
+    categories: Categories,
+    cells: CellNotices,
+    missing_count: Places,
+    names: Names,
+    faults: list[Fault],
+) -> CheckedBatch:
+    if not faults:
+        return CheckedBatch(numeric, categories, cells, missing_count, ignored=names.ignored)
+    refused = _blamed(len(numeric), faults)
+    width = len(categories.entries) + numeric.shape[1]
+    kept = CellNotices(*(places[~refused[places // width]] for _, places in cells.items()))
+    missing_count[refused] = 0
+    counts = tuple((f.reason, f.feature, len(f.rows)) for f in faults)
+    return CheckedBatch(
+        numeric, categories, kept, missing_count, refused, listed(faults), counts, names.ignored
+    )
 
 
-def _cells(absent: Bools, unknown: Bools, outside: Bools) -> CellNotices:
-    numeric = outside.shape[1]
-    all_unknown = np.zeros_like(absent)
-    all_unknown[:, numeric:] = unknown
-    all_outside = np.zeros_like(absent)
-    all_outside[:, :numeric] = outside
-    return CellNotices(imputed=absent, unknown=all_unknown, outside=all_outside)
+def _blamed(rows: int, faults: list[Fault]) -> Bools:
+    blamed = np.zeros(rows, dtype=bool)
+    for fault in faults:
+        blamed[fault.rows] = True
+    return blamed
+
+
+def _cells(schema: Schema, gaps: Places, outside: Places, categories: Categories) -> CellNotices:
+    """Move places in the numeric tensor, and levels that are missing or unseen, to places in [n, f]."""
+    k, m = len(schema.numeric), len(schema.levels)
+    if m:
+        gaps, outside = (p + p // k * m if len(p) else p for p in (gaps, outside))
+    imputed = _of_categories(categories.levels == 0, k)
+    unknown = _of_categories(categories.levels == schema.unseen, k)
+    return CellNotices(np.concatenate((gaps, imputed)) if len(imputed) else gaps, unknown, outside)
+
+
+def _of_categories(found: Bools, k: int) -> Places:
+    """Places in [n, k + m] of categorical cells bool [m, n]."""
+    if not np.count_nonzero(found):
+        return _NOWHERE
+    features, rows = np.nonzero(found)
+    return rows * (k + len(found)) + k + features
 
 
 def _numeric_columns(schema: Schema, batch: RecordBatch, names: Names) -> Floats:
     sources, targets = names.numeric
-    if len(targets) == len(schema.numeric) and sources == targets == list(range(len(targets))):
-        aligned = np.ascontiguousarray(batch.numeric[:, : len(targets)])
+    if batch.numeric_names == schema.numeric_names:
+        aligned = batch.numeric
     else:
         aligned = np.full((batch.row_count, len(schema.numeric)), np.nan)
         aligned[:, targets] = batch.numeric[:, sources]
@@ -111,62 +132,22 @@ def _numeric_columns(schema: Schema, batch: RecordBatch, names: Names) -> Floats
     return aligned
 
 
-def _categorical_columns(
-    schema: Schema, batch: RecordBatch, names: Names
-) -> tuple[Strings, Bools, list[Fault]]:
-    shape = (batch.row_count, len(schema.categorical))
-    values = np.full(shape, "", dtype=object)
-    unknown = np.zeros(shape, dtype=bool)
-    faults: list[Fault] = []
-    for source, target in zip(*names.categorical, strict=True):
-        column = batch.categorical[source]
-        codes = column.codes
-        beyond = (codes < 0) | (codes > len(column.dictionary))
-        if beyond.any():
-            faults.append(_code_fault(column.name, codes, len(column.dictionary), beyond))
-            codes = np.where(beyond, 0, codes)
-        entries = _entries(column, codes, schema.missing_tokens)
-        known = schema.known[target]
-        values[:, target] = np.array(entries, dtype=object)[codes]
-        unknown[:, target] = np.array([e != "" and e not in known for e in entries])[codes]
-        values[beyond, target] = _WRONG
-        unknown[:, target] = np.array([e != "" and e not in known for e in entries])[codes]
-    return values, unknown, faults
+def _range_faults(schema: Schema, outside: Places, values: Floats, bounds: Bounds) -> list[Fault]:
+    rows, columns = np.divmod(outside, len(schema.numeric))
+    infinite = np.isinf(values)
+    invalid = (values < bounds.valid_min[columns]) | (values > bounds.valid_max[columns])
+    faults = []
+    for reason, wrong in ((Reason.NOT_FINITE, infinite), (Reason.OUT_OF_VALID_RANGE, invalid & ~infinite)):
+        if wrong.any():
+            for column in np.unique(columns[wrong]).tolist():
+                cells = wrong & (columns == column)
+                faults.append(_cell_fault(schema.features[column], reason, rows[cells], values[cells]))
+    return faults
 
 
-def _entries(column: CategoricalColumn, codes: Ints, tokens: Collection[str]) -> list[str]:
-    """The dictionary by the missing rule, with the missing category at 0; of a long one only what is used."""
-    dictionary = column.dictionary
-    if len(dictionary) <= _SHORT_DICTIONARY:
-        return ["", *(missing.category(entry, tokens) for entry in dictionary)]
-    entries = [""] * (len(dictionary) + 1)
-    for code in np.unique(codes[codes > 0]).tolist():
-        entries[code] = missing.category(dictionary[code - 1], tokens)
-    return entries
-
-
-def _code_fault(name: str, codes: Ints, size: int, beyond: Bools) -> Fault:
-    rows = np.flatnonzero(beyond)
-
+def _cell_fault(feature: Feature, reason: Reason, rows: Places, values: Floats) -> Fault:
     def message(at: int) -> str:
-        return f"code {codes[rows[at]]} of {name!r} is not in its dictionary: expected 0 (missing) to {size}"
-
-    return Fault(Reason.CODE_OUT_OF_DICTIONARY, rows, name, message, "categorical")
-
-
-def _range_faults(schema: Schema, numeric: Floats, outside: Bools, bounds: Bounds) -> list[Fault]:
-    infinite = np.isinf(numeric)
-    invalid = outside & ~infinite & ((numeric < bounds.valid_min) | (numeric > bounds.valid_max))
-    return [
-        _cell_fault(schema.features[column], reason, np.flatnonzero(mask[:, column]), numeric[:, column])
-        for reason, mask in ((Reason.NOT_FINITE, infinite), (Reason.OUT_OF_VALID_RANGE, invalid))
-        for column in np.flatnonzero(mask.any(axis=0))
-    ]
-
-
-def _cell_fault(feature: Feature, reason: Reason, rows: Places, column: Floats) -> Fault:
-    def message(at: int) -> str:
-        received = float(column[rows[at]])
+        received = float(values[at])
         return f"{feature.name!r} is {received!r}: expected {_expected(feature)}, or NaN for missing"
 
     return Fault(reason, rows, feature.name, message, "numeric")
@@ -181,28 +162,28 @@ def _expected(feature: Feature) -> str:
     return " ".join(["a finite number", *ends, feature.unit if ends else ""]).rstrip()
 
 
-def _absence_faults(schema: Schema, absent: Bools, faults: list[Fault]) -> list[Fault]:
+def _absence_faults(
+    schema: Schema, imputed: Places, missing_count: Places, faults: list[Fault]
+) -> list[Fault]:
     """Find empty rows and missing required features; what was sent but refused does not count as missing."""
     found: list[Fault] = []
-    blamed = np.zeros(len(absent), dtype=bool)
-    for fault in faults:
-        blamed[fault.rows] = True
-    empty = absent.all(axis=1) & ~blamed
-    if empty.any():
-        found.append(Fault(Reason.EMPTY_RECORD, np.flatnonzero(empty), "", always(_EMPTY)))
-    if schema.required.any():
-        lacking = absent & schema.required & ~empty[:, np.newaxis]
-        for fault in (f for f in faults if f.reason is Reason.WRONG_KIND):
-            lacking[fault.rows, schema.position(fault.feature)] = False
-        found += _required_faults(schema, lacking)
+    empty = missing_count == len(schema.features)
+    if np.count_nonzero(empty):
+        empty &= ~_blamed(len(empty), faults)
+        if np.count_nonzero(empty):
+            found.append(Fault(Reason.EMPTY_RECORD, np.flatnonzero(empty), "", always(_EMPTY)))
+    if np.count_nonzero(schema.required):
+        rows, columns = np.divmod(np.sort(imputed), len(schema.features))
+        for column in np.flatnonzero(schema.required).tolist():
+            lacking = rows[(columns == column) & ~empty[rows]]
+            for fault in faults:
+                if fault.reason is Reason.WRONG_KIND and fault.feature == schema.features[column].name:
+                    lacking = np.setdiff1d(lacking, fault.rows)
+            if len(lacking):
+                found.append(_required_fault(schema.features[column], lacking))
     return found
 
 
-def _required_faults(schema: Schema, absent: Bools) -> list[Fault]:
-    found = []
-    for column in np.flatnonzero(absent.any(axis=0)):
-        feature = schema.features[column]
-        text = f"{feature.name!r} is missing: it is required, send a value"
-        rows = np.flatnonzero(absent[:, column])
-        found.append(Fault(Reason.REQUIRED_FEATURE_MISSING, rows, feature.name, always(text), feature.kind))
-    return found
+def _required_fault(feature: Feature, rows: Places) -> Fault:
+    text = f"{feature.name!r} is missing: it is required, send a value"
+    return Fault(Reason.REQUIRED_FEATURE_MISSING, rows, feature.name, always(text), feature.kind)

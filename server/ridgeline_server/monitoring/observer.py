@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, Protocol
 
 from ridgeline.artifact import Manifest
-from ridgeline_server.domain import PredictionBatch
+from ridgeline_server.domain import Tally
 from ridgeline_server.errors import Violation
 
 _log = logging.getLogger(__name__)
@@ -34,8 +34,8 @@ class CallObserver(Protocol):
 class RowObserver(Protocol):
     """Wants to know of rows."""
 
-    def priced(self, manifest: Manifest, answer: PredictionBatch) -> None:
-        """A version priced rows; those it refused are in the answer."""
+    def priced(self, manifest: Manifest, tally: Tally) -> None:
+        """A version priced rows; those it refused are counted too."""
 
     def refused(self, manifest: Manifest, violations: Sequence[Violation]) -> None:
         """A version refused a request as a whole, for violations no row can be blamed for."""
@@ -44,8 +44,8 @@ class RowObserver(Protocol):
 class CallSpan(Protocol):
     """Follows one call. It must not raise."""
 
-    def priced(self, answer: PredictionBatch) -> None:
-        """Rows were priced; those that were refused are in the answer."""
+    def priced(self, tally: Tally) -> None:
+        """Rows were priced; those that were refused are counted too."""
 
     def ended(self, code: str, fields: Mapping[str, Any]) -> None:
         """The call ended with the name of a gRPC code; `fields` are those of its log line."""

@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from ridgeline.artifact import Manifest
-from ridgeline_server.domain import PredictionBatch
+from ridgeline_server.domain import Tally
 from ridgeline_server.errors import Violation
 from ridgeline_server.monitoring.rows import RowTotals
 
@@ -28,9 +28,9 @@ class RowMetrics(Collector):
         """Count the rows of a version from now on. Comes before `priced` and `refused`."""
         self._totals.setdefault((manifest.name, manifest.version), RowTotals(manifest))
 
-    def priced(self, manifest: Manifest, answer: PredictionBatch) -> None:
+    def priced(self, manifest: Manifest, tally: Tally) -> None:
         """See `RowObserver`."""
-        self._totals[manifest.name, manifest.version].add(answer)
+        self._totals[manifest.name, manifest.version].add(tally)
 
     def refused(self, manifest: Manifest, violations: Sequence[Violation]) -> None:
         """See `RowObserver`."""

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
@@ -19,7 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from ridgeline import __version__
 from ridgeline.guard import Action
 from ridgeline.notices import NoticeKind
-from ridgeline_server.domain import PredictionBatch
+from ridgeline_server.domain import Tally
 
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
@@ -86,12 +85,12 @@ class SpanOfCall:
         self._batches = 0
         self._kinds: Counter[NoticeKind] = Counter()
 
-    def priced(self, answer: PredictionBatch) -> None:
+    def priced(self, tally: Tally) -> None:
         """Count; of a span that is not sampled nobody would see it."""
         if self._span.is_recording():
             self._batches += 1
-            for kind in _COUNTED:
-                self._kinds[kind] += int(np.count_nonzero(answer.flags & kind.bit))
+            for flags, rows in tally.flags:
+                self._kinds.update({kind: rows for kind in _COUNTED if flags & kind.bit})
 
     def ended(self, code: str, fields: Mapping[str, Any]) -> None:
         """Finish the span."""

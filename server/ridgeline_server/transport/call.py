@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import grpc
 
-from ridgeline_server.domain import PredictionBatch
+from ridgeline_server.domain import Tally
 from ridgeline_server.engine.artifact import Version
 from ridgeline_server.errors import InvalidInput, PricingError
 from ridgeline_server.monitoring.observer import CallTracer, Observers
@@ -87,12 +87,12 @@ class Call:
         self._longest = max(self._longest, seconds)
         self._calls.observers.answered(self.method, seconds)
 
-    def priced(self, version: Version, answer: PredictionBatch) -> None:
+    def priced(self, version: Version, tally: Tally) -> None:
         """Rows were priced."""
-        self.rows += len(answer.flags)
-        self._calls.observers.priced(version.manifest, answer)
+        self.rows += tally.rows
+        self._calls.observers.priced(version.manifest, tally)
         if self._span:
-            self._span.priced(answer)
+            self._span.priced(tally)
 
     def refused(self, version: Version, error: InvalidInput) -> None:
         """All rows of a message were refused."""

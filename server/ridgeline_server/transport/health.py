@@ -33,7 +33,9 @@ class Health:
 
     def handlers(self, calls: Calls) -> Mapping[str, Handler]:
         """The service's methods by full name."""
-        check = UnaryMethod(health_pb2.HealthCheckRequest, lambda request, _: self._check(request))
+        check = UnaryMethod(
+            health_pb2.HealthCheckRequest, lambda request, _: self._check(request).SerializeToString()
+        )
         return {
             f"/{health.SERVICE_NAME}/Check": unary("Check", check, self._checks, calls),
             f"/{health.SERVICE_NAME}/Watch": self._watch(),

@@ -13,9 +13,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent import futures
-from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
@@ -41,7 +40,7 @@ class PoolLimits:
     park_s: float = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Task:
     future: futures.Future[Any]
     run: Callable[[], Any]
@@ -62,6 +61,26 @@ class Parked:
     cancel_hurried: Callable[[], object]
     cancelled: bool = False
     hurried: bool = False
+
+
+class Parking:
+    """A block in which the current thread waits for a caller."""
+
+    __slots__ = ("_all", "_lock", "_me", "_parked")
+
+    def __init__(self, everyone: dict[int, Parked], lock: threading.Condition, parked: Parked) -> None:
+        self._all = everyone
+        self._lock = lock
+        self._parked = parked
+        self._me = threading.get_ident()
+
+    def __enter__(self) -> Parked:
+        self._all[self._me] = self._parked
+        return self._parked
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            del self._all[self._me]
 
 
 class ParkingPool(futures.ThreadPoolExecutor):
@@ -96,22 +115,16 @@ class ParkingPool(futures.ThreadPoolExecutor):
                 return future
             self._pending += 1
         self._tasks.put(_Task(future, lambda: fn(*args, **kwargs), time.perf_counter()))
-        self._queued.set()
+        if not self._queued.is_set():  # the watcher looks every 10 ms while there is work, and sleeps without
+            self._queued.set()
         return future
 
-    @contextmanager
     def parked(
         self, cancel: Callable[[], object], cancel_hurried: Callable[[], object] | None = None
-    ) -> Iterator[Parked]:
-        """Mark the current thread as waiting for a caller. One of the two ends the wait from outside, never
-        once it is over; `cancel_hurried` does after `hurry`."""
-        me = threading.get_ident()
-        parked = self._parked[me] = Parked(time.monotonic(), cancel, cancel_hurried or cancel)
-        try:
-            yield parked
-        finally:
-            with self._lock:
-                del self._parked[me]
+    ) -> Parking:
+        """Mark the current thread as waiting for a caller while the block runs. One of the two ends the wait
+        from outside, never once it is over; `cancel_hurried` does after `hurry`."""
+        return Parking(self._parked, self._lock, Parked(time.monotonic(), cancel, cancel_hurried or cancel))
 
     @property
     def pending(self) -> int:
@@ -196,7 +209,7 @@ class ParkingPool(futures.ThreadPoolExecutor):
             self._queued.wait(_WATCH_S)
             self._queued.clear()
             self._cancel_overdue()
-            while (self.backlog or self._hurry_s is not None) and not self._closed:
+            while (self._pending or self._hurry_s is not None) and not self._closed:
                 time.sleep(_TICK_S)
                 self._relieve()
 

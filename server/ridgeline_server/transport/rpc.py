@@ -30,18 +30,18 @@ Admit = Callable[[], PricingError | None]
 
 @dataclass(frozen=True, slots=True)
 class UnaryMethod:
-    """A method that answers one `request` message with one message."""
+    """A method that answers one `request` message with one serialised message."""
 
     request: type[Message]
-    answer: Callable[[Any, Call], Message]
+    answer: Callable[[Any, Call], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamMethod:
-    """A method that answers a stream of `request` messages with a stream of messages."""
+    """A method that answers a stream of `request` messages with a stream of serialised messages."""
 
     request: type[Message]
-    answer: Callable[[Iterator[Any], Call], Iterator[Message]]
+    answer: Callable[[Iterator[Any], Call], Iterator[bytes]]
 
 
 class ServiceHandler(grpc.GenericRpcHandler):
@@ -118,8 +118,7 @@ def stream(name: str, method: StreamMethod, pool: ParkingPool, refusal: Admit, c
         calls.in_flight.enter(context)
         messages = _received(requests, method.request, pool, call, context)
         try:
-            for response in method.answer(messages, call):
-                content = response.SerializeToString()
+            for content in method.answer(messages, call):
                 call.answered()
                 yield content
                 if (why := refusal()) is not None:
@@ -163,7 +162,7 @@ def answer(raw: bytes | None, method: UnaryMethod, call: Call, context: grpc.Ser
     try:
         if not context.is_active():
             raise DeadlinePassed
-        content = method.answer(_parse(raw, method.request), call).SerializeToString()
+        content = method.answer(_parse(raw, method.request), call)
     except Exception as error:  # noqa: BLE001  # see `Call.tell`
         status = call.fail(error)
     else:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 
+from ridgeline import packed
+from ridgeline.packed import Part
 from ridgeline.reasons import Reason
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.domain import PredictOptions
@@ -27,9 +29,7 @@ class PricingStream:
         self._limits = limits
         self._new_id = new_id
 
-    def answer(
-        self, messages: Iterator[pb.PredictStreamRequest], call: Call
-    ) -> Iterator[pb.PredictStreamResponse]:
+    def answer(self, messages: Iterator[pb.PredictStreamRequest], call: Call) -> Iterator[bytes]:
         """Answer one stream. Raises PricingError for what ends it; a bad chunk is answered in its place."""
         job = _Job.of(_open(next(messages, None)))
         version = call.version = self._catalog().resolve(job.model, job.pin)
@@ -40,26 +40,30 @@ class PricingStream:
                 limits=self._limits,
                 schema_fingerprint=version.schema.fingerprint,
             )
-        )
+        ).SerializeToString()
         last = -1
         for message in messages:
             chunk = _chunk(message, last)
             last = chunk.sequence
-            yield pb.PredictStreamResponse(result=self._result(job, chunk, call))
+            result = self._result(job, chunk, call)
+            yield b"".join(packed.message(pb.PredictStreamResponse.RESULT_FIELD_NUMBER, result))
 
-    def _result(self, job: _Job, chunk: pb.Chunk, call: Call) -> pb.ChunkResult:
+    def _result(self, job: _Job, chunk: pb.Chunk, call: Call) -> list[Part]:
+        """The parts of a serialised pb.ChunkResult."""
         try:
             version = call.version = self._catalog().resolve(job.model, job.pin)
             answer = priced(chunk, version, job.options, self._limits, call)
-            return pb.ChunkResult(
+            result = pb.ChunkResult(
                 sequence=chunk.sequence,
                 model=pack.model_ref(version),
                 prediction_set_id=job.prediction_set_id(chunk.sequence) or self._new_id(),
-                predictions=pack.prediction_batch(version, answer, job.notice_bitmaps),
             )
+            predictions = pack.prediction_batch(version, answer, job.notice_bitmaps)
+            number = pb.ChunkResult.PREDICTIONS_FIELD_NUMBER
+            return [result.SerializeToString(), *packed.message(number, predictions)]
         except Exception as error:  # noqa: BLE001  # see `Call.tell`
             status = rpc_status_of(call.tell(error), call.request_id)
-            return pb.ChunkResult(sequence=chunk.sequence, error=status)
+            return [pb.ChunkResult(sequence=chunk.sequence, error=status).SerializeToString()]
 
 
 class _Job:

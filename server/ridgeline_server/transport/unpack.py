@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,10 +12,17 @@ from ridgeline.artifact import Kind
 from ridgeline.reasons import Reason
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.domain import CategoricalColumn, Floats, PredictOptions, RecordBatch
+from ridgeline_server.engine.schema import Schema
 from ridgeline_server.errors import InvalidInput, RowLimitExceeded, Violation
 from ridgeline_server.rollout.catalog import Pin
 
 Strays = dict[tuple[Kind, str], list[int]]
+_Value = TypeVar("_Value", float, str)
+
+_ANY_VERSION = Pin()
+NO_OPTIONS = PredictOptions()
+"""What `options` returns for a caller who asks for nothing special."""
+_ABSENT = math.nan  # this very object: a NaN that was sent is another one
 
 _STRAY_NAMES = 1_000  # more distinct unknown names than this are an attack or a wrong table
 
@@ -28,44 +36,60 @@ def pin(choice: pb.ModelChoice) -> Pin:
             return Pin(label=choice.label)
         case "digest":
             return Pin(digest=choice.digest)
-    return Pin()
+    return _ANY_VERSION
 
 
 def options(message: pb.PredictOptions) -> PredictOptions:
     """Read the options; raises InvalidInput for an enum value this server does not know."""
-    if message.unknown_features not in pb.UnknownFeatures.values():
-        text = f"options.unknown_features is {message.unknown_features}: expected one of UnknownFeatures"
+    unknown, fingerprint = message.unknown_features, message.schema_fingerprint
+    if not unknown and not fingerprint:
+        return NO_OPTIONS
+    if unknown not in pb.UnknownFeatures.values():
+        text = f"options.unknown_features is {unknown}: expected one of UnknownFeatures"
         raise InvalidInput([Violation(Reason.INVALID_FIELD, text, "options.unknown_features")])
-    ignore = message.unknown_features == pb.UNKNOWN_FEATURES_IGNORE_AND_REPORT
-    return PredictOptions(ignore, message.schema_fingerprint)
+    return PredictOptions(unknown == pb.UNKNOWN_FEATURES_IGNORE_AND_REPORT, fingerprint)
 
 
-def records(
-    rows: Sequence[pb.Record], numeric: Mapping[str, int], categorical: Mapping[str, int]
-) -> RecordBatch:
-    """Turn records into columns of the features in `numeric` and `categorical`; other names are strays.
+def records(rows: Sequence[pb.Record], schema: Schema) -> RecordBatch:
+    """Turn records into columns of the schema's features; other names are strays.
 
     Raises:
         InvalidInput: more than 1,000 distinct names are strays.
     """
-    numbers = [dict(r.numeric) for r in rows]
-    texts = [dict(r.categorical) for r in rows]
     strays: Strays = {}
-    _collect_strays(strays, "numeric", numbers, numeric)
-    _collect_strays(strays, "categorical", texts, categorical)
-    matrix = np.array([[m.get(name, math.nan) for name in numeric] for m in numbers], dtype=np.float64)
-    columns = [_column(name, [m.get(name, "") for m in texts]) for name in categorical]
-    return RecordBatch(len(rows), list(numeric), matrix.reshape(len(rows), len(numeric)), columns, strays)
+    found = [_values(record, schema, row, strays) for row, record in enumerate(rows)]
+    shape = (len(rows), len(schema.numeric))
+    matrix = np.array([numbers for numbers, _ in found], dtype=np.float64).reshape(shape)
+    texts = zip(*(texts for _, texts in found), strict=True)
+    columns = [_column(name, column) for name, column in zip(schema.categorical, texts, strict=False)]
+    return RecordBatch(len(rows), schema.numeric_names, matrix, columns, strays)
 
 
-def _collect_strays(
-    strays: Strays, kind: Kind, maps: Sequence[Mapping[str, object]], known: Mapping[str, int]
-) -> None:
-    for row, sent in enumerate(maps):
+def plain_values(row: pb.Record, schema: Schema) -> tuple[list[float], list[str]] | None:
+    """The numbers and texts of a record in the order of the schema's features, NaN and "" where there is
+    none; None when it has other names too."""
+    strays: Strays = {}
+    found = _values(row, schema, 0, strays)
+    return None if strays else found
+
+
+def _values(row: pb.Record, schema: Schema, at: int, strays: Strays) -> tuple[list[float], list[str]]:
+    numbers = _taken(row.numeric, schema.numeric, _ABSENT, "numeric", at, strays)
+    return numbers, _taken(row.categorical, schema.categorical, "", "categorical", at, strays)
+
+
+def _taken(
+    sent: Mapping[str, _Value], known: Mapping[str, int], absent: _Value, kind: Kind, row: int, strays: Strays
+) -> list[_Value]:
+    """The values of the known names in their order; other names are noted as strays of the row."""
+    # protobuf's own `get` takes three times as long
+    values = [sent[name] if name in sent else absent for name in known]  # noqa: SIM401  # see above
+    if len(sent) > len(values) - values.count(absent):  # at least one name is none of these, or ""
         for name in sent.keys() - known.keys():
             strays.setdefault((kind, name), []).append(row)
         if len(strays) > _STRAY_NAMES:
-            raise _wrong_table(sum(len(m.keys() - known.keys()) for m in maps), kind)
+            raise _wrong_table(len(strays), kind)
+    return values
 
 
 def _wrong_table(count: int, field: str) -> InvalidInput:
@@ -108,7 +132,7 @@ def columns(message: pb.RecordBatch, max_rows: int, feature_count: int) -> Recor
 
 def _read_columns(message: pb.RecordBatch) -> RecordBatch:
     names = list(message.numeric.names)
-    values, single = _values(message.numeric)
+    values, single = _matrix(message.numeric)
     categorical = [
         CategoricalColumn(c.name, c.dictionary, np.asarray(c.codes, dtype=np.int32))
         for c in message.categorical
@@ -120,7 +144,7 @@ def _read_columns(message: pb.RecordBatch) -> RecordBatch:
     return RecordBatch(message.row_count, names, shaped, categorical, single_precision=single)
 
 
-def _values(message: pb.NumericColumns) -> tuple[Floats, bool]:
+def _matrix(message: pb.NumericColumns) -> tuple[Floats, bool]:
     single = message.WhichOneof("values") == "float_values"
     field = message.float_values.values if single else message.double_values.values
     return np.asarray(field, dtype=np.float64), single

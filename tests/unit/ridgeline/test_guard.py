@@ -26,7 +26,9 @@ LOW, HIGH, FALLBACK, REJECTED = (
 def apply(policy: GuardPolicy, prices: list[float], missing: int = 0) -> tuple[list[float], list[int]]:
     rule = version(manifest(guard=Guard(policy=policy, max_missing_share=0.5))).guard
     categories = np.array([["Acme", "phone"]] * len(prices), dtype=object)
-    price, flags = guard.apply(rule, np.array(prices), np.full(len(prices), missing, np.int32), categories)
+    price, flags = guard.apply(
+        rule, np.array(prices), np.full(len(prices), missing, np.int32), lambda rows: categories[rows]
+    )
     return price.tolist(), flags.tolist()
 
 

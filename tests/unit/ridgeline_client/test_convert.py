@@ -43,7 +43,8 @@ ROWS = st.lists(
 def record_batch(
     columns: Columns, schema: Schema, keys: RowKeys = NO_KEYS, dtype: Precision = "float64"
 ) -> pb.RecordBatch:
-    return Table(columns, keys).message(schema, dtype)
+    table = Table(columns, keys)
+    return pb.RecordBatch.FromString(b"".join(table.batch(schema, dtype).parts(table.row_count)))
 
 
 def as_the_server_reads(row: dict[str, float | str]) -> dict[str, float | str]:
@@ -226,7 +227,7 @@ def test_rows_are_counted_before_any_value_is_looked_at() -> None:
     table = Table({"ram": ["cheap"] * 3, "brand": iter([{}, 1])}, RowKeys(str(i) for i in range(4)))  # type: ignore[arg-type] # whatever can be iterated over
     assert table.row_count == 4
     with pytest.raises(InvalidInput, match="cheap"):
-        table.message(SCHEMA)
+        table.batch(SCHEMA)
 
 
 class TwiceNamed:

@@ -57,9 +57,9 @@ def tensors(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return frame[NUMERIC].to_numpy(dtype=np.float64), np.array([brands, shops], dtype=object).T
 
 
-def test_a_version_is_five_files_with_the_digests_of_four(version: Path, manifest: Manifest) -> None:
+def test_a_version_is_six_files_with_the_digests_of_five(version: Path, manifest: Manifest) -> None:
     assert (version.parent.name, version.name) == ("laptops", "1")
-    names = {"model.onnx", "linear.json", "reference.json", "golden.npz"}
+    names = {"model.onnx", "numeric.onnx", "linear.json", "reference.json", "golden.npz"}
     assert {path.name for path in version.iterdir()} == names | {"manifest.json"}
     assert manifest.files == {
         name: hashlib.sha256((version / name).read_bytes()).hexdigest() for name in names

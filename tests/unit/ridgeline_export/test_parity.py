@@ -10,18 +10,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from sklearn.pipeline import Pipeline
 
 from ridgeline.artifact import Feature
 from ridgeline_export import parity
 from ridgeline_export.dataset import Dataset, Rows, read_dataset
+from ridgeline_export.fused_graph import published_graphs
 from ridgeline_export.golden import REAL_ROWS, UNSEEN, golden_rows, to_npz
 from ridgeline_export.linear import linear_form
-from ridgeline_export.onnx_graph import to_onnx
-from ridgeline_export.parity import Group, OnnxModel, prove, relative_error
+from ridgeline_export.parity import Graphs, Group, OnnxModel, prove, relative_error
 from ridgeline_export.pipeline import Categorical, Numeric, fit_pipeline
 from ridgeline_export.problems import ExportError
 from ridgeline_export.progress import silent
 from ridgeline_export.schema import Schema, parse
+from ridgeline_export.stock_graph import stock_graph
 from ridgeline_export.training import Trained, train
 from support.tables import SCHEMA, small_frame, write_csv
 
@@ -41,6 +43,10 @@ def some_rows(n: int = 100) -> Rows:
 def trained_on(rows: Rows) -> Trained:
     pipeline = fit_pipeline(rows.numeric, rows.categorical, rows.target, 1.0)
     return Trained(pipeline, 1.0, linear_form(pipeline, ["x", "y"], ["brand"], [()]), [()])
+
+
+def graphs(pipeline: Pipeline) -> Graphs:
+    return Graphs.of(stock_graph(pipeline, 2, 1, "m"), published_graphs(pipeline, 2, "m"))
 
 
 def group(rows: Rows) -> Group:
@@ -95,8 +101,12 @@ def test_every_row_is_compared_in_parts(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(parity, "ROWS_PER_CALL", 30)
     rows, seen = some_rows(), []
     trained = trained_on(rows)
-    graph = OnnxModel(to_onnx(trained.pipeline, 2, 1, "m"))
-    found = prove(graph, trained, [group(rows)], lambda stage, done, total: seen.append((stage, done, total)))
+    found = prove(
+        graphs(trained.pipeline),
+        trained,
+        [group(rows)],
+        lambda stage, done, total: seen.append((stage, done, total)),
+    )
     assert found.row_count == 100
     assert found.largest_error < 1e-12
     assert [done for _, done, _ in seen] == [0, 30, 60, 90, 100]
@@ -110,7 +120,7 @@ def test_a_graph_that_differs_is_refused_and_the_worst_row_named() -> None:
     with pytest.raises(
         ExportError, match=r"the ONNX graph differs .* worst at row \d+: relative error .* nothing"
     ):
-        prove(OnnxModel(to_onnx(other, 2, 1, "m")), trained, [group(rows)], silent)
+        prove(graphs(other), trained, [group(rows)], silent)
 
 
 def test_the_worst_of_all_parts_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,15 +133,18 @@ def test_the_worst_of_all_parts_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
             price = super().predict(numeric, categorical)
             return np.where(numeric[:, 0] == 8.0, price + 9, np.where(numeric[:, 0] == 1.0, price + 1, price))
 
+    model = published_graphs(trained.pipeline, 2, "m")["model.onnx"]
+    wrong_model = dataclasses.replace(graphs(trained.pipeline), model=Wrong(model))
     wrong = dataclasses.replace(
         trained, form=trained.form.model_copy(update={"base": trained.form.base + 1e-4})
     )
     with pytest.raises(ExportError) as caught:
-        prove(Wrong(to_onnx(trained.pipeline, 2, 1, "m")), wrong, [group(rows)], silent)
-    graph, formula, last = str(caught.value).split("; worst at ")
+        prove(wrong_model, wrong, [group(rows)], silent)
+    graph, formula, parts, last = str(caught.value).split("; worst at ")
     assert graph.startswith("the ONNX graph differs from scikit-learn by more than 1e-06 in 2 of 100 rows")
     assert formula.startswith("row 101: ")
     assert "the linear form differs from scikit-learn by more than 1e-06 in 100 of 100 rows" in formula
+    assert "the numeric graph with the effects differs from the ONNX graph by some bits in 2 of 100" in parts
     assert last.endswith("; nothing was written")
 
 
@@ -142,7 +155,20 @@ def test_a_formula_that_differs_is_refused() -> None:
         trained, form=trained.form.model_copy(update={"base": trained.form.base + 1e-4})
     )
     with pytest.raises(ExportError, match="the linear form differs"):
-        prove(OnnxModel(to_onnx(trained.pipeline, 2, 1, "m")), wrong, [group(rows)], silent)
+        prove(graphs(trained.pipeline), wrong, [group(rows)], silent)
+
+
+def test_parts_that_differ_from_their_whole_by_one_bit_are_refused() -> None:
+    rows = some_rows()
+    trained = trained_on(rows)
+
+    class Close(OnnxModel):
+        def run(self, output: str, numeric: Numeric, categorical: Categorical) -> npt.NDArray[np.float64]:
+            return np.nextafter(super().run(output, numeric, categorical), np.inf)
+
+    close = Close(published_graphs(trained.pipeline, 2, "m")["numeric.onnx"])
+    with pytest.raises(ExportError, match="the numeric graph with the effects differs .* by some bits"):
+        prove(dataclasses.replace(graphs(trained.pipeline), numeric=close), trained, [group(rows)], silent)
 
 
 def dataset_of(directory: Path) -> tuple[Dataset, Schema]:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from ridgeline_export.onnx_graph import to_onnx
-from ridgeline_export.parity import OnnxModel, relative_error
+from ridgeline_export.fused_graph import published_graphs
+from ridgeline_export.parity import Graphs, relative_error
 from ridgeline_export.pipeline import Categorical, Numeric, fit_pipeline, make_pipeline, predict
+from ridgeline_export.stock_graph import stock_graph
 from support.notebook import fit_notebook, notebook_prices
 
 
@@ -76,10 +77,29 @@ def notebook(fitted: Sample) -> Pipeline:
         return fit_notebook(fitted.frame, *fitted.names, "price", 0.05)
 
 
-def onnx_model(fitted: Sample) -> OnnxModel:
+class Exported:
+    """The graphs of a pipeline. The published model and the parts of it that servers use agree in every bit
+    wherever a test asks for prices."""
+
+    def __init__(self, pipeline: Pipeline, k: int, m: int) -> None:
+        self._graphs = Graphs.of(stock_graph(pipeline, k, m, "m"), published_graphs(pipeline, k, "m"))
+        parts = pipeline.named_steps["features"].named_transformers_
+        self._fill = parts["numeric"].named_steps["impute"].statistics_ if k else np.empty(0)
+
+    def predict(self, numeric: Numeric, categorical: Categorical) -> npt.NDArray[np.float64]:
+        """What the published model says."""
+        price = self._graphs.model.predict(numeric, categorical)
+        np.testing.assert_array_equal(self._graphs.in_parts(numeric, categorical, self._fill), price)
+        return price
+
+    def stock(self, numeric: Numeric, categorical: Categorical) -> npt.NDArray[np.float64]:
+        """What skl2onnx's graph says."""
+        return self._graphs.stock.predict(numeric, categorical)
+
+
+def onnx_model(fitted: Sample) -> Exported:
     pipeline = fit_pipeline(fitted.numeric, fitted.categorical, fitted.target, 0.05)
-    numeric, categorical = fitted.names
-    return OnnxModel(to_onnx(pipeline, len(numeric), len(categorical), "m"))
+    return Exported(pipeline, *map(len, fitted.names))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +110,8 @@ def test_the_graph_prices_as_the_notebook_does(k: int, m: int, levels: int) -> N
     model, oracle = onnx_model(fitted), notebook(fitted)
     for rows in (fitted, hard_rows(fitted)):
         expected = notebook_prices(oracle, rows.frame)
-        assert relative_error(model.predict(rows.numeric, rows.categorical), expected).max() <= 1e-9
+        for prices in (model.predict, model.stock):
+            assert relative_error(prices(rows.numeric, rows.categorical), expected).max() <= 1e-9
 
 
 def test_large_values_keep_float64_accuracy() -> None:
@@ -98,7 +119,20 @@ def test_large_values_keep_float64_accuracy() -> None:
     fitted.numeric[:, 0] = 20_260_000 + np.arange(2000) % 365
     fitted.target[:] *= 1000
     expected = notebook_prices(notebook(fitted), fitted.frame)
-    assert np.abs(onnx_model(fitted).predict(fitted.numeric, fitted.categorical) - expected).max() < 1e-7
+    model = onnx_model(fitted)
+    for prices in (model.predict, model.stock):
+        assert np.abs(prices(fitted.numeric, fitted.categorical) - expected).max() < 1e-7
+
+
+def test_a_column_far_from_zero_keeps_its_digits() -> None:
+    """Microseconds since 1970 within a minute: the mean is 8e7 standard deviations away from 0."""
+    fitted = sample(2000, 3, 1)
+    rng = np.random.default_rng(5)
+    fitted.numeric[:, 0] = 1_780_000_000_000_000 + rng.uniform(-3e7, 3e7, 2000).round()
+    fitted.target[:] += (fitted.numeric[:, 0] - fitted.numeric[:, 0].mean()) / 1e6
+    expected = notebook_prices(notebook(fitted), fitted.frame)
+    found = onnx_model(fitted).predict(fitted.numeric, fitted.categorical)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("magnitude", [1e-60, 1e-9, 1.0, 1e9, 1e60])
@@ -170,23 +204,32 @@ def test_the_price_does_not_depend_on_how_many_rows_share_the_call(k: int, m: in
 
 def test_the_same_rows_make_the_same_bytes() -> None:
     first, second = (
-        to_onnx(fit_pipeline(s.numeric, s.categorical, s.target, 0.05), 4, 2, "m")
+        published_graphs(fit_pipeline(s.numeric, s.categorical, s.target, 0.05), 4, "m")
         for s in (sample(300, 4, 2), sample(300, 4, 2))
     )
     assert first == second
 
 
-def test_the_graph_is_double_throughout_and_names_what_the_contract_names() -> None:
+def test_the_graphs_are_double_throughout_and_name_what_the_contract_names() -> None:
     fitted = sample(300, 4, 2)
     pipeline = fit_pipeline(fitted.numeric, fitted.categorical, fitted.target, 0.05)
-    graph = onnx.load_from_string(to_onnx(pipeline, 4, 2, "laptops")).graph
-    types = onnx.TensorProto.DataType
-    described = {
-        node.name: types.Name(node.type.tensor_type.elem_type) for node in [*graph.input, *graph.output]
+    numbers = {"numeric": "DOUBLE"}
+    inputs = {**numbers, "categorical": "STRING"}
+    expected = {
+        "model.onnx": {**inputs, "price": "DOUBLE", "category_effects": "DOUBLE"},
+        "numeric.onnx": {**numbers, "numeric_price": "DOUBLE"},
     }
-    assert described == {"numeric": "DOUBLE", "categorical": "STRING", "price": "DOUBLE"}
-    assert graph.name == "laptops"
-    assert "FLOAT" not in {types.Name(tensor.data_type) for tensor in graph.initializer}
+    types = onnx.TensorProto.DataType
+    for name, content in published_graphs(pipeline, 4, "laptops").items():
+        model = onnx.load_from_string(content)
+        onnx.checker.check_model(model, full_check=True)
+        graph = model.graph
+        described = {
+            node.name: types.Name(node.type.tensor_type.elem_type) for node in [*graph.input, *graph.output]
+        }
+        assert described == expected[name]
+        assert graph.name == "laptops"
+        assert "FLOAT" not in {types.Name(tensor.data_type) for tensor in graph.initializer}
 
 
 def test_a_model_needs_a_feature() -> None:
@@ -221,11 +264,12 @@ def tables(draw: st.DrawFn) -> Sample:
 def test_any_table_gives_finite_prices_equal_to_the_notebooks(fitted: Sample) -> None:
     pipeline = fit_pipeline(fitted.numeric, fitted.categorical, fitted.target, 1.0)
     numeric, categorical = fitted.names
-    prices = OnnxModel(to_onnx(pipeline, len(numeric), len(categorical), "m")).predict(
-        fitted.numeric, fitted.categorical
-    )
+    model = Exported(pipeline, len(numeric), len(categorical))
+    prices = model.predict(fitted.numeric, fitted.categorical)
     assert np.isfinite(prices).all()
-    assert relative_error(prices, predict(pipeline, fitted.numeric, fitted.categorical)).max() <= 1e-6
+    trained = predict(pipeline, fitted.numeric, fitted.categorical)
+    assert relative_error(prices, trained).max() <= 1e-6
+    assert relative_error(model.stock(fitted.numeric, fitted.categorical), trained).max() <= 1e-6
     if numeric and np.isnan(fitted.numeric).all():
         return  # scikit-learn's scaler refuses a table without any number
     with warnings.catch_warnings():

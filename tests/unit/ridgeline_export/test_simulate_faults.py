@@ -22,6 +22,16 @@ TOUCHED = {
 }
 
 
+@pytest.fixture(scope="module")
+def market() -> simulate.Market:
+    """Drawn once: whoever wrote into it would fail."""
+    market = simulate.draw(1)
+    for array in (*vars(market.training).values(), *vars(market.month).values()):
+        if isinstance(array, np.ndarray):
+            array.setflags(write=False)
+    return market
+
+
 def planted(market: simulate.Market, *faults: str) -> simulate.Products:
     return simulate.plant(market.month, simulate.training_means(market.training), faults, market.seed)
 
@@ -37,8 +47,7 @@ def test_the_table_of_touched_features_is_complete() -> None:
 
 
 @pytest.mark.parametrize("fault", TOUCHED)
-def test_a_fault_touches_its_own_features_and_no_others(fault: str) -> None:
-    market = simulate.draw(1)
+def test_a_fault_touches_its_own_features_and_no_others(market: simulate.Market, fault: str) -> None:
     alone, together = planted(market, fault), planted(market, *TOUCHED)
     changed = (cells(alone) != cells(market.month)).any(axis=0)
     assert {name for name, hit in zip(FEATURES, changed, strict=True) if hit} == TOUCHED[fault]
@@ -48,13 +57,11 @@ def test_a_fault_touches_its_own_features_and_no_others(fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", [name for name in TOUCHED if name != "new_categories"])
-def test_the_true_price_does_not_follow_what_is_recorded(fault: str) -> None:
-    market = simulate.draw(1)
+def test_the_true_price_does_not_follow_what_is_recorded(market: simulate.Market, fault: str) -> None:
     assert (planted(market, fault).price == market.month.price).all()
 
 
-def test_new_categories_bring_their_own_price_level() -> None:
-    market = simulate.draw(1)
+def test_new_categories_bring_their_own_price_level(market: simulate.Market) -> None:
     changed = planted(market, "new_categories")
     level = {one.value: one.usd for one in categorical_features()[0].levels}
     level |= {new.value: new.usd for new in NEW_CATEGORIES}
@@ -64,24 +71,22 @@ def test_new_categories_bring_their_own_price_level() -> None:
 
 
 @pytest.mark.parametrize("name", BROKEN_PAIRS)
-def test_a_broken_pair_keeps_its_margins(name: str) -> None:
-    market = simulate.draw(1)
+def test_a_broken_pair_keeps_its_margins(market: simulate.Market, name: str) -> None:
     column = FEATURES.index(name)
     dealt = planted(market, "broken_correlation").numeric[:, column]
     assert (np.sort(dealt) == np.sort(market.month.numeric[:, column])).all()
 
 
-def test_cells_lost_without_faults_are_lost_with_them_too() -> None:
-    market = simulate.draw(1)
+def test_cells_lost_without_faults_are_lost_with_them_too(market: simulate.Market) -> None:
     before, after = market.month, planted(market, "missing_values")
     lost = before.gap < before.missing_rate
     assert lost.any()
     assert (after.gap < after.missing_rate)[lost].all()
 
 
-def test_an_unknown_fault_is_named() -> None:
+def test_an_unknown_fault_is_named(market: simulate.Market) -> None:
     with pytest.raises(ValueError, match=r"no such fault: flood; known are missing_values"):
-        planted(simulate.draw(1), "flood")
+        planted(market, "flood")
 
 
 def test_streams_are_set_by_seed_and_name_alone() -> None:

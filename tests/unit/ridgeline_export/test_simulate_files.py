@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,21 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@dataclass(frozen=True)
+class Again:
+    """The same market, written once more."""
+
+    directory: Path
+    summary: simulate.Summary
+    seen: list[tuple[str, int, int]]
+
+
+@pytest.fixture(scope="module")
+def again(tmp_path_factory: pytest.TempPathFactory) -> Again:
+    directory, seen = tmp_path_factory.mktemp("again"), list[tuple[str, int, int]]()
+    return Again(directory, simulate.write(directory, 7, lambda *call: seen.append(call)), seen)
+
+
 @pytest.fixture(scope="module")
 def record(out: Path) -> dict[str, Any]:
     read: dict[str, Any] = json.loads((out / "planted_faults.json").read_text())
@@ -40,13 +56,14 @@ def read_csv(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(out: Path, tmp_path: Path) -> None:
-    simulate.write(tmp_path / "same", 7, silent)
-    simulate.write(tmp_path / "other", 8, silent)
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
+    out: Path, again: Again, techmart: Path
+) -> None:
+    assert simulate.DEFAULT_SEED != 7
     for name in FILES:
-        assert (tmp_path / "same" / name).read_bytes() == (out / name).read_bytes(), name
+        assert (again.directory / name).read_bytes() == (out / name).read_bytes(), name
     for name in FILES[:3]:
-        assert (tmp_path / "other" / name).read_bytes() != (out / name).read_bytes(), name
+        assert (techmart / name).read_bytes() != (out / name).read_bytes(), name
 
 
 def test_the_schema_loads_and_describes_the_table(out: Path) -> None:
@@ -141,9 +158,8 @@ def test_missing_is_an_empty_cell_and_nothing_is_quoted(out: Path) -> None:
         assert not [mark for mark in ('"', "nan", "NaN", "None") if mark in text]
 
 
-def test_the_summary_and_progress(out: Path, tmp_path: Path, record: dict[str, Any]) -> None:
-    seen: list[tuple[str, int, int]] = []
-    summary = simulate.write(tmp_path, 7, lambda *call: seen.append(call))
+def test_the_summary_and_progress(again: Again, record: dict[str, Any]) -> None:
+    summary, seen = again.summary, again.seen
     stages = [stage for stage, done, _ in seen if done == 0]
     assert seen == [(stage, done, 1) for stage in stages for done in (0, 1)]
     assert len(set(stages)) == len(stages) > 1

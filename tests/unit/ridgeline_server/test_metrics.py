@@ -21,7 +21,8 @@ from ridgeline.guard import Action
 from ridgeline.notices import NoticeKind
 from ridgeline.reasons import Reason
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_server.domain import PredictionBatch
+from ridgeline_server.domain import PredictionBatch, Tally
+from ridgeline_server.engine.tally import tally
 from ridgeline_server.errors import Violation
 from ridgeline_server.monitoring.calls import CallMetrics
 from ridgeline_server.monitoring.observer import Observers
@@ -36,13 +37,14 @@ ACTIONS = [0, *(NoticeKind[a.name].bit for a in Action if a is not Action.NONE)]
 CELLS = [k.bit for k in NoticeKind if k.bit not in ACTIONS and k is not NoticeKind.ROW_ERROR]
 
 
-def answer(rows: list[tuple[int, float]], violations: tuple[Any, ...] = ()) -> PredictionBatch:
+def counted(rows: list[tuple[int, float]], violations: tuple[Any, ...] = ()) -> Tally:
     """Rows by flags and width of their interval, NaN for none."""
     nothing = np.full(len(rows), math.nan)
     checked = cast("Any", SimpleNamespace(violation_counts=violations))
     flags = np.array([flags for flags, _ in rows], dtype=np.int32)
     upper = np.array([70.0 + width for _, width in rows])
-    return PredictionBatch(nothing, nothing, np.full(len(rows), 70.0), upper, flags, checked)
+    answer = PredictionBatch(nothing, nothing, np.full(len(rows), 70.0), upper, flags, checked)
+    return tally(answer)
 
 
 flags_of_rows = st.one_of(
@@ -58,7 +60,7 @@ rows_of_batches = st.tuples(flags_of_rows, st.one_of(st.just(math.nan), st.float
 def test_batches_are_counted_as_if_row_by_row(batches: list[list[tuple[int, float]]]) -> None:
     totals = RowTotals(manifest())
     for batch in batches:
-        totals.add(answer(batch))
+        totals.add(counted(batch))
     seen, rows = totals.read(), [row for batch in batches for row in batch]
     assert seen.rows == len(rows)
     assert seen.kinds == {kind: sum(bool(flags & kind.bit) for flags, _ in rows) for kind in NoticeKind}
@@ -78,7 +80,7 @@ def test_names_that_are_no_feature_are_not_kept() -> None:
     totals = RowTotals(manifest())
     ram = manifest().features[0].name
     found = ((Reason.NOT_FINITE, ram, 3), (Reason.UNKNOWN_FEATURE, "shelf", 2), (Reason.EMPTY_RECORD, "", 1))
-    totals.add(answer([(NoticeKind.ROW_ERROR.bit, math.nan)], found))
+    totals.add(counted([(NoticeKind.ROW_ERROR.bit, math.nan)], found))
     totals.refuse([Violation(Reason.UNKNOWN_FEATURE, "", feature=f"f{i}") for i in range(40)])
     totals.refuse([Violation(Reason.DUPLICATE_FEATURE, "", feature=ram)])
     assert totals.read().errors == {
@@ -92,7 +94,7 @@ def test_names_that_are_no_feature_are_not_kept() -> None:
 def test_nothing_is_lost_when_many_threads_count() -> None:
     totals, registry = RowTotals(manifest()), CollectorRegistry()
     calls = CallMetrics(registry, ["Predict"])
-    batch = answer([(0, 1.0), (NoticeKind.IMPUTED.bit, 2.0)])
+    batch = counted([(0, 1.0), (NoticeKind.IMPUTED.bit, 2.0)])
 
     def count(_: int) -> None:
         for _ in range(200):
@@ -142,7 +144,7 @@ class Recorder:
 def test_every_observer_is_told_although_one_fails(caplog: pytest.LogCaptureFixture) -> None:
     bad, good, errors = Recorder(fails=True), Recorder(), []
     observers = Observers([bad, good], [bad, good], lambda: errors.append(1))
-    batch = answer([(0, 1.0)])
+    batch = counted([(0, 1.0)])
     with caplog.at_level(logging.ERROR):
         observers.waited("unary", 0.1)
         observers.answered("Predict", 0.2)
@@ -220,9 +222,7 @@ def test_a_call_that_was_cut_off_is_cancelled_not_malformed_and_not_ok(kind: str
     calls, context = Calls(Observers([told]), slow_s=PATIENCE_S), cast("Any", CutOff())
     try:
         if kind == "unary":
-            handler: Any = unary(
-                "Predict", UnaryMethod(pb.PredictRequest, lambda *_: pb.PredictResponse()), pool, calls
-            )
+            handler: Any = unary("Predict", UnaryMethod(pb.PredictRequest, lambda *_: b""), pool, calls)
             assert handler.stream_unary(iter(()), context) == b""
         else:
             method = StreamMethod(pb.PredictStreamRequest, lambda messages, _: messages)

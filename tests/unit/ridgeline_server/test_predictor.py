@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from ridgeline.artifact import NUMERIC_OUTPUT
 from ridgeline.notices import NoticeKind
-from ridgeline_server.domain import PredictionBatch, PredictOptions
+from ridgeline_server.domain import Floats, PredictionBatch, PredictOptions
 from ridgeline_server.engine.notices import row_notices
 from ridgeline_server.engine.predictor import explain, predict
-from support.manifests import FormulaModel, batch, version
+from support.manifests import FormulaGraph, batch, plan, version
 
 
 def priced(numeric: dict[str, list[float]], rows: int = 1, **categorical: list[str]) -> PredictionBatch:
@@ -44,7 +47,8 @@ def test_a_refused_row_has_no_price_and_its_neighbours_have() -> None:
 
 def test_contributions_add_up_to_the_model_price() -> None:
     answer = priced({"ram": [11], "screen": [math.nan]}, brand=["NA"], category=["what"])
-    explanation = explain(version(), answer.checked)
+    (texts,) = answer.checked.categories.texts(np.array([0]))
+    explanation = explain(version(), answer.checked.numeric[0], texts)
     assert [name for name, _ in explanation.contributions] == ["ram", "brand", "screen", "category"]
     total = explanation.base + sum(amount for _, amount in explanation.contributions)
     assert total == pytest.approx(float(answer.model_price[0]), abs=1e-9)
@@ -63,11 +67,11 @@ def test_every_flag_of_a_row_has_its_notice_and_every_notice_its_flag() -> None:
 
 
 def test_a_model_price_that_is_no_number_says_so() -> None:
-    class Broken(FormulaModel):
-        def run(self, numeric: np.ndarray, categorical: np.ndarray) -> np.ndarray:
-            return np.full(len(numeric), math.nan)
+    class Broken(FormulaGraph):
+        def run(self, output: str, feed: Mapping[str, Any]) -> Floats:
+            return super().run(output, feed) * (math.nan if output == NUMERIC_OUTPUT else 1)
 
-    broken = replace(version(), model=Broken())
+    broken = replace(version(), plan=plan(version().schema, Broken()))
     answer = predict(
         broken, batch(1, {"ram": [8], "screen": [6]}, brand=["Acme"], category=["phone"]), PredictOptions()
     )

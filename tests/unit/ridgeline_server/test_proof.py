@@ -108,7 +108,7 @@ def fallback_of_nothing(manifest: dict[str, Any]) -> None:
 
 
 def other_major(manifest: dict[str, Any]) -> None:
-    manifest["format_version"] = "2.0"
+    manifest["format_version"] = "3.0"
 
 
 def lost_digest(manifest: dict[str, Any]) -> None:
@@ -120,7 +120,7 @@ def lost_digest(manifest: dict[str, Any]) -> None:
     [
         (other_fingerprint, "schema_fingerprint does not belong to its features"),
         (fallback_of_nothing, "fallback table 'shape' is no categorical feature"),
-        (other_major, "format_version is '2.0', this software reads 1.x"),
+        (other_major, "format_version is '3.0', this software reads 2.x"),
         (lost_digest, "the manifest has no digest of linear.json"),
     ],
 )

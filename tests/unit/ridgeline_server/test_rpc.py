@@ -42,9 +42,9 @@ class Context:
 
 
 def method(asked: list[pb.PredictRequest]) -> UnaryMethod:
-    def price(request: pb.PredictRequest, _: Call) -> pb.PredictResponse:
+    def price(request: pb.PredictRequest, _: Call) -> bytes:
         asked.append(request)
-        return pb.PredictResponse(prediction_set_id=request.model)
+        return pb.PredictResponse(prediction_set_id=request.model).SerializeToString()
 
     return UnaryMethod(pb.PredictRequest, price)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from collections import Counter
 from typing import Any, cast
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +13,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from ridgeline.guard import Action
 from ridgeline.notices import NoticeKind
-from ridgeline_server.domain import PredictionBatch
+from ridgeline_server.domain import Tally
 from ridgeline_server.monitoring.tracing import UnknownProtocol, otlp_processor
 from support.collector import PARENT_ID, TRACE_ID, TRACEPARENT, Spans
 
@@ -31,8 +30,7 @@ def span_of(
     spans = Spans()
     call = spans.tracer.begin("Predict", metadata)
     for flags in batches:
-        answer = SimpleNamespace(flags=np.array(flags, dtype=np.int32))
-        call.priced(cast("PredictionBatch", answer))
+        call.priced(Tally(len(flags), tuple(Counter(flags).items()), 0, 0.0))
     call.ended(code, fields or {})
     (span,) = spans.take()
     return span
@@ -75,7 +73,7 @@ def test_a_parent_that_cannot_be_read_is_no_parent(value: str | bytes) -> None:
 def test_a_caller_who_does_not_sample_gets_no_span() -> None:
     spans = Spans()
     call = spans.tracer.begin("Predict", [("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-00")])
-    call.priced(cast("PredictionBatch", None))
+    call.priced(cast("Tally", None))
     call.ended("OK", {"rows": 1})
     assert spans.take() == []
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from ridgeline import missing
 from ridgeline.artifact import Kind, schema_fingerprint
 from ridgeline.reasons import Reason
-from ridgeline_server.domain import CategoricalColumn, CheckedBatch, PredictOptions, RecordBatch
+from ridgeline_server.domain import CategoricalColumn, CheckedBatch, Places, PredictOptions, RecordBatch
 from ridgeline_server.engine.schema import Schema
 from ridgeline_server.engine.validator import Validator
 from ridgeline_server.errors import InvalidInput, PreconditionFailed
@@ -31,6 +32,18 @@ def check(of: RecordBatch, options: PredictOptions = PredictOptions()) -> Checke
     return Validator(SCHEMA).check(of, options)
 
 
+def grid(checked: CheckedBatch, places: Places) -> npt.NDArray[np.bool_]:
+    """Places as bool [n, f]."""
+    cells = np.zeros(len(checked.numeric) * len(SCHEMA.features), dtype=bool)
+    cells[places] = True
+    return cells.reshape(len(checked.numeric), -1)
+
+
+def texts(checked: CheckedBatch) -> list[list[str]]:
+    rows: list[list[str]] = checked.categories.texts(np.arange(len(checked.numeric))).tolist()
+    return rows
+
+
 def found(checked: CheckedBatch) -> list[tuple[int | None, str, Reason]]:
     return [(v.row, v.feature, v.reason) for v in checked.violations]
 
@@ -40,18 +53,18 @@ def test_rows_come_out_in_the_models_order_whatever_order_they_were_sent_in() ->
     for of in (GOOD, shuffled):
         checked = check(of)
         assert checked.numeric.tolist() == [[8, 6], [16, 7]]
-        assert checked.categorical.tolist() == [["Acme", "phone"], ["NA", ""]]
+        assert texts(checked) == [["Acme", "phone"], ["NA", ""]]
         assert not checked.violations
 
 
 def test_absent_nan_empty_and_token_are_missing_and_nothing_else() -> None:
     checked = check(batch(3, {"ram": [8, NAN, 0x40]}, brand=["Acme"] * 3, category=["", "n/a", "nan"]))
-    ram, screen, brand, category = checked.cells.imputed.T.tolist()
+    ram, screen, brand, category = grid(checked, checked.cells.imputed).T.tolist()
     assert ram == [False, True, False]
     assert screen == [True, True, True]
     assert brand == [False, False, False]
     assert category == [True, True, False]
-    assert checked.cells.unknown[:, 3].tolist() == [False, False, True]
+    assert grid(checked, checked.cells.unknown)[:, 3].tolist() == [False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +79,7 @@ def test_absent_nan_empty_and_token_are_missing_and_nothing_else() -> None:
 def test_a_bad_number_refuses_its_row_alone(value: float, reason: Reason) -> None:
     checked = check(batch(3, {"ram": [8, value, NAN]}, brand=["Acme"] * 3))
     assert found(checked) == [(1, "ram", reason)]
+    assert checked.refused is not None
     assert checked.refused.tolist() == [False, True, False]
     assert checked.violations[0].field == 'numeric["ram"]'
     assert repr(float(value)) in checked.violations[0].message
@@ -77,15 +91,15 @@ def test_a_bad_number_refuses_its_row_alone(value: float, reason: Reason) -> Non
 def test_between_training_and_valid_range_a_value_is_only_marked(value: float, outside: bool) -> None:
     checked = check(batch(1, {"ram": [value]}, brand=["Acme"]))
     assert not checked.violations
-    assert checked.cells.outside[0].tolist() == [outside, False, False, False]
+    assert grid(checked, checked.cells.outside)[0].tolist() == [outside, False, False, False]
 
 
 def test_bounds_are_compared_in_the_precision_that_was_sent() -> None:
     sent = float(np.float32(5.1))  # smaller than 5.1 as double, equal as float
     assert sent < 5.1
     doubles = batch(1, {"screen": [sent]}, brand=["Acme"])
-    assert check(doubles).cells.outside[0, 1]
-    assert not check(replace(doubles, single_precision=True)).cells.outside[0, 1]
+    assert check(doubles).cells.outside.tolist() == [1]
+    assert not check(replace(doubles, single_precision=True)).cells.outside.size
 
 
 def test_an_infinite_float_is_refused_even_where_the_bound_is_beyond_floats() -> None:
@@ -107,14 +121,14 @@ def test_of_a_long_dictionary_only_what_is_used_is_read() -> None:
     dictionary = Watched(["Acme", *(f"brand {i}" for i in range(5_000))])
     brand = CategoricalColumn("brand", dictionary, np.array([1, 3, 0, 1], dtype=np.int32))
     checked = check(RecordBatch(4, ["ram"], np.ones((4, 1)) * 8, [brand]))
-    assert checked.categorical[:, 0].tolist() == ["Acme", "brand 1", "", "Acme"]
-    assert checked.cells.unknown[:, 2].tolist() == [False, True, False, False]
+    assert [brand for brand, _ in texts(checked)] == ["Acme", "brand 1", "", "Acme"]
+    assert grid(checked, checked.cells.unknown)[:, 2].tolist() == [False, True, False, False]
     assert dictionary.read == 2
 
 
 def test_an_unseen_category_is_marked_and_a_known_one_is_not() -> None:
     checked = check(batch(3, {}, brand=["Acme", "NA", "acme"]))
-    assert checked.cells.unknown[:, 2].tolist() == [False, False, True]
+    assert grid(checked, checked.cells.unknown)[:, 2].tolist() == [False, False, True]
 
 
 @pytest.mark.parametrize("single_precision", [False, True])
@@ -124,12 +138,12 @@ def test_a_token_that_reads_as_a_number_makes_that_number_missing(single_precisi
     sent = replace(batch(1, {"ram": [value]}, brand=["Acme"]), single_precision=single_precision)
     checked = Validator(schema).check(sent, PredictOptions())
     assert not checked.violations
-    assert checked.cells.imputed[0, 0]
+    assert grid(checked, checked.cells.imputed)[0, 0]
 
 
 def test_a_category_is_read_by_the_rule_of_every_other_door() -> None:
     sent = batch(1, {}, brand=["7.0"])
-    assert check(sent).categorical[0, 0] == missing.category(7.0) == "7"
+    assert check(sent).categories.text(0, 0) == missing.category(7.0) == "7"
 
 
 def test_a_code_beyond_the_dictionary_refuses_its_row_and_does_not_count_as_missing() -> None:
@@ -207,7 +221,7 @@ def test_a_name_ignored_as_number_and_as_category_is_one_feature() -> None:
 
 def test_a_refused_row_carries_no_other_notice() -> None:
     checked = check(batch(1, {"ram": [math.inf], "screen": [99]}, brand=["who"], category=[""]))
-    assert not any(cells.any() for _, cells in checked.cells.items())
+    assert not any(places.size for _, places in checked.cells.items())
 
 
 def test_violations_are_listed_in_row_order_up_to_a_thousand_and_all_counted() -> None:
@@ -246,6 +260,7 @@ def test_a_batch_is_checked_like_its_rows_one_by_one(rows: list[tuple[float, flo
         assert [(v.feature, v.reason) for v in together.violations if v.row == at] == [
             (v.feature, v.reason) for v in alone.violations
         ]
-        assert together.refused[at] == alone.refused[0]
+        assert (together.refused is not None and together.refused[at]) == (alone.refused is not None)
+        assert together.missing_count[at] == alone.missing_count[0]
         for (_, many), (_, one) in zip(together.cells.items(), alone.cells.items(), strict=True):
-            assert many[at].tolist() == one[0].tolist()
+            assert grid(together, many)[at].tolist() == grid(alone, one)[0].tolist()

@@ -1,4 +1,4 @@
-"""The fitted pipeline as an ONNX graph in float64.
+"""skl2onnx's conversion of the fitted pipeline, in float64: what the published graphs are proved against.
 
 Input `numeric` double[n, k] and `categorical` string[n, m], output `price` double[n, 1]; a model without
 numeric or without categorical features lacks that input. Imputation, scaling, one-hot encoding and Ridge
@@ -25,7 +25,7 @@ TARGET_OPSET = {"": 18, "ai.onnx.ml": 3}
 """Old enough for every onnxruntime since 1.14."""
 
 
-def to_onnx(pipeline: Pipeline, numeric_count: int, categorical_count: int, name: str) -> bytes:
+def stock_graph(pipeline: Pipeline, numeric_count: int, categorical_count: int, name: str) -> bytes:
     """Convert a fitted pipeline over k numeric and m categorical columns; returns the serialised graph."""
     inputs: list[tuple[str, Any]] = []
     if numeric_count:
