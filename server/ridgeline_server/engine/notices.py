@@ -104,7 +104,8 @@ def notice_counts(version: Version, answer: PredictionBatch) -> list[tuple[Notic
             counts += [(kind, features[at].name, rows) for at, rows in enumerate(by_feature) if rows]
     for name, rows_ in answer.checked.ignored:
         sent = len(answer.flags) if rows_ is None else len(rows_)
-        counts.append((NoticeKind.FEATURE_IGNORED, name, sent))
+        if sent:
+            counts.append((NoticeKind.FEATURE_IGNORED, name, sent))
     return counts
 
 

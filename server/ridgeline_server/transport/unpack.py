@@ -88,7 +88,7 @@ def _taken(
         for name in sent.keys() - known.keys():
             strays.setdefault((kind, name), []).append(row)
         if len(strays) > _STRAY_NAMES:
-            raise _wrong_table(len(strays), kind)
+            raise _wrong_table(len(strays), "")
     return values
 
 
@@ -145,9 +145,10 @@ def _read_columns(message: pb.RecordBatch) -> RecordBatch:
 
 
 def _matrix(message: pb.NumericColumns) -> tuple[Floats, bool]:
-    single = message.WhichOneof("values") == "float_values"
-    field = message.float_values.values if single else message.double_values.values
-    return np.asarray(field, dtype=np.float64), single
+    if message.WhichOneof("values") != "float_values":
+        return np.asarray(message.double_values.values, dtype=np.float64), False
+    with np.errstate(invalid="ignore"):  # a signalling NaN is missing as any other, and nothing to warn of
+        return np.asarray(message.float_values.values, dtype=np.float64), True
 
 
 def _length_violations(message: pb.RecordBatch, value_count: int) -> list[Violation]:
