@@ -24,6 +24,8 @@ GOOGLEAPIS := .build/googleapis/google/rpc
 PROTO_DEPS := $(GOOGLEAPIS)/status.proto $(GOOGLEAPIS)/error_details.proto
 PROTOC := .build/protoc/.installed
 STUBS := .build/stubs
+FUZZ := .build/fuzz
+FUZZ_RUN = $(if $(RUNS),-runs=$(RUNS),-max_total_time=$(or $(SECONDS),60)) .build/fuzzing/corpus .build/fuzzing/seeds
 
 UV_VERSION := 0.13.9
 UV := .build/uv/bin/uv
@@ -82,6 +84,10 @@ generate: $(PROTOC) $(PROTO_DEPS) ## Write the Python stubs of the contract
 docs: $(INSTALLED) ## Write the pages that are made from the code: docs/configuration.md
 	@$(BIN)/python docs/settings.py > docs/configuration.md
 
+.PHONY: docs-check
+docs-check: $(INSTALLED) $(PROTOC) $(PROTO_DEPS) ## Run every command and sample of the pages; PAGES="README.md docs/scoring.md" for some
+	@PYTHONPATH=tests $(BIN)/python docs/check.py $(PAGES)
+
 .PHONY: baseline
 baseline: $(INSTALLED) $(PROTO_DEPS) ## Accept the contract as it stands: later breaking changes are measured against it
 	@$(call build-image,$(BASELINE)) --exclude-source-info
@@ -94,6 +100,9 @@ lock: $(UV) ## Pin the dependencies anew after a change of pyproject.toml; UPGRA
 	@$(COMPILE) pyproject.toml --extra server --constraint requirements.lock --output-file deploy/server.lock
 	@echo 'hatchling>=1.27' | $(COMPILE) - --constraint requirements.lock --output-file deploy/build.lock
 	@echo 'grpcio-tools==1.71.2' | $(COMPILE) - --output-file proto/requirements-protoc.lock
+	@# 3.1 has no wheel for Python 3.11 and its metadata do not say so
+	@printf '%s\n' 'atheris<3.1; python_version < "3.12"' 'atheris; python_version >= "3.12"' \
+	  | $(COMPILE) - --output-file tests/fuzz/requirements.lock
 
 .PHONY: clean
 clean: ## Remove what was built; the models, the data and .venv stay
@@ -113,9 +122,46 @@ score-matrix: $(INSTALLED) ## Kill, drain, change everything while ROWS=1000000 
 drains: $(INSTALLED) ## Stop a server in the middle of traffic DRAINS=100 times: no call may be lost
 	@PYTHONPATH=tests $(BIN)/python loadtests/drains.py --drains $(or $(DRAINS),100)
 
+.PHONY: fuzz
+fuzz: $(INSTALLED) $(FUZZ)/.installed ## Fuzz all that becomes of a request's bytes, guided by coverage; SECONDS=60 or RUNS=16384, INPUT=FILE
+	@mkdir -p .build/fuzzing/corpus .build/fuzzing/found
+	@PYTHONPATH=tests $(BIN)/python tests/fuzz/prepare.py .build/fuzzing
+	@PYTHONPATH=proto:server:tests $(FUZZ)/bin/python tests/fuzz/run.py .build/fuzzing $(or $(INPUT),$(FUZZ_RUN))
+
 .PHONY: fuzz-wire
 fuzz-wire: $(INSTALLED) ## Send INPUTS=20000 hostile inputs to each method over a real channel; SEED=0
 	@FUZZ_INPUTS=$(or $(INPUTS),20000) FUZZ_SEED=$(or $(SEED),0) $(BIN)/pytest -q -s tests/integration/test_hostile_input.py
+
+##@ Load and speed
+
+.PHONY: loadtest
+loadtest: $(if $(TARGET),$(INSTALLED),default-model) ## The load gate: 1,000 predictions/s, p95 < 200 ms; SHAPE=steady|step|spike|soak USERS SECONDS TARGET JSON=1
+	@$(BIN)/python loadtests/gate.py --shape $(or $(SHAPE),steady) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	  $(if $(TARGET),--target $(TARGET)) $(if $(JSON),--json) --models $(MODELS)
+
+.PHONY: locust
+locust: $(INSTALLED) ## Locust's web UI, closed-loop load on TARGET=localhost:50051; WEB_PORT=8089 SHAPE=step
+	@SHAPE=$(SHAPE) $(BIN)/locust -f loadtests/locustfile.py --host $(or $(TARGET),localhost:50051) \
+	  --web-host 127.0.0.1 --web-port $(or $(WEB_PORT),8089)
+
+.PHONY: openloop
+openloop: $(if $(TARGET),$(INSTALLED),default-model) ## Open-loop load; RATE=1000 SECONDS=30 ARRIVALS=poisson CONNECTIONS=4 BATCH_ROWS TARGET
+	@$(BIN)/python loadtests/openloop.py --rate $(or $(RATE),1000) --seconds $(or $(SECONDS),30) --arrivals $(or $(ARRIVALS),poisson) \
+	  --connections $(or $(CONNECTIONS),4) $(if $(BATCH_ROWS),--rows $(BATCH_ROWS)) $(if $(TARGET),--target $(TARGET)) --models $(MODELS)
+
+.PHONY: callers
+callers: $(if $(TARGET),$(INSTALLED),default-model) ## Throughput and latency with 1 to CALLERS=256 callers, closed loop; SECONDS=4 TARGET
+	@$(BIN)/python loadtests/callers.py --most $(or $(CALLERS),256) --seconds $(or $(SECONDS),4) \
+	  $(if $(TARGET),--target $(TARGET)) --models $(MODELS)
+
+.PHONY: bench
+bench: default-model ## CPU of a price beside a bare echo and beside onnxruntime alone; ROUNDS=7 SECONDS=2 ONLY=unary FLAGS=--features
+	@$(BIN)/python loadtests/bench.py --rounds $(or $(ROUNDS),7) --seconds $(or $(SECONDS),2) $(if $(ONLY),--only $(ONLY)) \
+	  $(FLAGS) --models $(MODELS)
+
+.PHONY: startup
+startup: default-model ## Start to the first healthy answer, memory idle and after CALLS=20000 calls; STARTS=5
+	@$(BIN)/python loadtests/startup.py --starts $(or $(STARTS),5) --calls $(or $(CALLS),20000) --models $(MODELS)
 
 ##@ The image
 
@@ -172,6 +218,14 @@ $(PROTO_DEPS): $(INSTALLED)
 $(PROTOC): proto/requirements-protoc.lock
 	$(call create-venv,.build/protoc)
 	@.build/protoc/bin/python $(PIP_INSTALL) $(LOCKED) $<
+	@touch $@
+
+$(FUZZ)/.installed: tests/fuzz/requirements.lock deploy/server.lock
+	$(call create-venv,$(FUZZ))
+	@$(FUZZ)/bin/python $(PIP_INSTALL) $(LOCKED) $< -r deploy/server.lock || { \
+	  echo "Fuzzing needs atheris, which has wheels for CPython 3.11 to 3.14 on Linux with glibc on x86-64 only." >&2; \
+	  $(FUZZ)/bin/python -c 'import platform, sysconfig; print("This is", platform.python_version(), sysconfig.get_platform())' >&2; \
+	  exit 1; }
 	@touch $@
 
 $(UV):
