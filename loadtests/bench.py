@@ -1,0 +1,172 @@
+"""What a price costs: the price server beside a bare echo and beside grpcio with onnxruntime alone.
+
+The figures are CPU time of the server's processes, taken in interleaved rounds. What counts is the ratio
+within a round, because the speed of a machine drifts. Each server is kept on one CPU and the load on the
+others, unless --unpinned. With --check the exit code is 1 when a median ratio is more than 15% worse than the
+recorded one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from harness.bench_rounds import Figures, Sample, figures, interleaved
+from harness.bench_sections import (
+    RIDGELINE,
+    Section,
+    described,
+    reply_sizes,
+    sections,
+    serve_command,
+    servers,
+    servers_without,
+)
+from harness.server import RunningServer, ServerFailed, running
+
+RECORDED = Path(__file__).parent / "bench.json"
+WORSE = 1.15
+
+Results = dict[str, dict[str, Figures]]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print."""
+    arguments = _arguments(argv)
+    console = Console(stderr=arguments.json, highlight=False)
+    try:
+        results, units = _measured(arguments, console)
+    except ServerFailed as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if arguments.json:
+        print(json.dumps({name: _plain(of) for name, of in results.items()}, indent=2))
+    else:
+        _show(results, units, console)
+    if arguments.record:
+        RECORDED.write_text(json.dumps(_ratios(results), indent=2) + "\n")
+    worse = worse_than_recorded(_ratios(results), recorded_ratios()) if arguments.check else []
+    for problem in worse:
+        print(problem, file=sys.stderr)
+    return 1 if worse else 0
+
+
+def recorded_ratios() -> dict[str, float]:
+    """Median ratio of the price server by section, as recorded."""
+    ratios: dict[str, float] = json.loads(RECORDED.read_text())
+    return ratios
+
+
+def worse_than_recorded(found: dict[str, float], recorded: dict[str, float]) -> list[str]:
+    """Say which median ratios are more than 15% worse than the recorded ones."""
+    return [
+        f"{name}: ratio {found[name]:.2f}, recorded {before:.2f}: more than {WORSE - 1:.0%} worse"
+        for name, before in recorded.items()
+        if name in found and found[name] > WORSE * before
+    ]
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--models", type=Path, default=Path("models"))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each server in each round")
+    parser.add_argument("--only", default="", help="the section whose name begins so")
+    parser.add_argument("--features", action="store_true", help="the server beside itself without a feature")
+    parser.add_argument("--unpinned", action="store_true", help="let the system choose the CPUs")
+    parser.add_argument("--check", action="store_true", help="compare with the recorded ratios")
+    parser.add_argument("--record", action="store_true", help="record the ratios")
+    parser.add_argument("--json", action="store_true", help="figures for machines")
+    return parser.parse_args(argv)
+
+
+def _measured(arguments: argparse.Namespace, console: Console) -> tuple[Results, dict[str, str]]:
+    prefix = [] if arguments.unpinned else _one_cpu_for_servers()
+    with running(serve_command([sys.executable, "-m", "ridgeline_server"], arguments.models)) as first:
+        description = described(first.address)
+        replies = reply_sizes(first.address, description)
+    chosen = [s for s in sections(description) if s.name.startswith(arguments.only)]
+    if arguments.features:
+        started = servers_without(arguments.models, prefix)
+    else:
+        version = arguments.models / description.model.name / str(description.model.version)
+        started = servers(arguments.models, version, replies, prefix)
+    with started as running_servers, Progress(console=console) as progress:
+        results = {}
+        for section in chosen:
+            base = RIDGELINE if arguments.features else section.base
+            task = progress.add_task(section.name, total=len(running_servers) * (arguments.rounds + 1))
+            run = _Run(section, running_servers, arguments.seconds)
+            for kind in running_servers:  # warm-up
+                run.measure(kind)
+                progress.advance(task)
+            advance = partial(progress.advance, task)
+            results[section.name] = figures(
+                interleaved(running_servers, arguments.rounds, run.measure, advance), base
+            )
+    return results, {section.name: section.unit for section in chosen}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Run:
+    section: Section
+    servers: dict[str, RunningServer]
+    seconds: float
+
+    def measure(self, kind: str) -> Sample:
+        """One sample of one server."""
+        return self.section.measure(self.servers[kind], kind, self.seconds)
+
+
+def _one_cpu_for_servers() -> list[str]:
+    """Keep this process off the first CPU it may use; returns what puts a command there."""
+    first, *others = sorted(os.sched_getaffinity(0))
+    if not others:
+        return []
+    os.sched_setaffinity(0, others)
+    return ["taskset", "--cpu-list", str(first)]
+
+
+def _ratios(results: Results) -> dict[str, float]:
+    """Median ratio of the price server by section."""
+    return {name: round(of[RIDGELINE].ratio, 3) for name, of in results.items()}
+
+
+def _plain(of: dict[str, Figures]) -> dict[str, dict[str, float]]:
+    return {kind: dataclasses.asdict(figures) for kind, figures in of.items()}
+
+
+def _show(results: Results, units: dict[str, str], console: Console) -> None:
+    console = Console(highlight=False, width=max(console.width, 110))
+    table = Table("", "server", "CPU us", "ratio", "rounds from", "to", "a second", "p50 ms", "p99 ms")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for name, of in results.items():
+        for place, (kind, f) in enumerate(of.items()):
+            table.add_row(
+                f"{name}, a {units[name]}" if place == 0 else "",
+                kind,
+                f"{f.cpu_us:,.2f}",
+                f"{f.ratio:.2f}",
+                f"{f.ratio_low:.2f}",
+                f"{f.ratio_high:.2f}",
+                f"{f.rate:,.0f}",
+                f"{f.p50_us / 1000:.2f}",
+                f"{f.p99_us / 1000:.2f}",
+                end_section=place == len(of) - 1,
+            )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
