@@ -16,7 +16,8 @@ from support.wire import SERVICE, TIMEOUT, Wire
 DECLARED = {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"}
 """What the contract says a request can be answered with on a server that serves and is not asked to stop."""
 
-_LEAKS = ("Traceback", "Error(", "Exception", ".py", "line ", "ridgeline_server", "numpy", "onnx")
+LEAKS = ("Traceback", "Error(", "Exception", ".py", "line ", "ridgeline_server", "numpy", "onnx")
+"""What only the text of an exception would say."""
 
 Tally = Counter[tuple[str, str]]
 """Inputs by kind and status."""
@@ -31,7 +32,7 @@ def fuzz(wire: Wire, method: str, count: int, seed: int) -> Tally:
         )
         where = f"{method}, {kind}, seed {seed}: {content[:200]!r}"
         assert status in DECLARED, f"{status} {text} for {where}"
-        assert not any(leak in text for leak in _LEAKS), f"{text} for {where}"
+        assert not any(leak in text for leak in LEAKS), f"{text} for {where}"
         tally[kind, status] += 1
     return tally
 

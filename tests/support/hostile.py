@@ -11,10 +11,10 @@ from support import wire
 
 METHODS = ("Predict", "PredictBatch", "PredictStream", "DescribeModel")
 
-_SPECIAL = (math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, 1.8e308, -1.0, 2.0**63)
-_COUNTS = (0, 1, 2, 3, -1, 1_001, 10_001, 2**31 - 1, -(2**31))
-_NAMES = ("ram", "screen", "weight", "brand", "port_code", "", "x", "ram ", "\0", "é" * 300, "price")
-_WORDS = ("", "Acme", "n/a", "NA", "\0", "a\nb", "x" * 5_000, "\u202e", "7.0")
+SPECIAL = (math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, 1.8e308, -1.0, 2.0**63)
+COUNTS = (0, 1, 2, 3, -1, 1_001, 10_001, 2**31 - 1, -(2**31))
+NAMES = ("ram", "screen", "weight", "brand", "port_code", "", "x", "ram ", "\0", "é" * 300, "price")
+WORDS = ("", "Acme", "n/a", "NA", "\0", "a\nb", "x" * 5_000, "\u202e", "7.0")
 
 
 def inputs(method: str, count: int, seed: int) -> Iterator[tuple[str, bytes]]:
@@ -70,23 +70,23 @@ def _mutant(method: str, rng: random.Random) -> bytes:
 
 def _hostile(method: str, rng: random.Random) -> bytes:
     """A message that parses and lies: counts, lengths, names, codes and numbers that do not fit."""
-    batch = pb.RecordBatch(row_count=rng.choice(_COUNTS))
-    batch.numeric.names.extend(rng.choices(_NAMES, k=rng.choice([0, 1, 3, 12])))
-    values = rng.choices(_SPECIAL, k=rng.choice([0, 1, 3, 9, 36]))
+    batch = pb.RecordBatch(row_count=rng.choice(COUNTS))
+    batch.numeric.names.extend(rng.choices(NAMES, k=rng.choice([0, 1, 3, 12])))
+    values = rng.choices(SPECIAL, k=rng.choice([0, 1, 3, 9, 36]))
     if rng.random() < 0.3:
         batch.numeric.float_values.values.extend(max(-3e38, min(3e38, value)) for value in values)
     else:
         batch.numeric.double_values.values.extend(values)
     for _ in range(rng.choice([0, 1, 2])):
         codes = rng.choices([0, 1, 2, 9, -1, 2**31 - 1, -(2**31)], k=rng.choice([0, 1, 3]))
-        words = rng.choices(_WORDS, k=rng.choice([0, 1, 3]))
-        batch.categorical.add(name=rng.choice(_NAMES), dictionary=words, codes=codes)
-    batch.record_ids.extend(rng.choices(_WORDS, k=rng.choice([0, 0, 1, 3])))
+        words = rng.choices(WORDS, k=rng.choice([0, 1, 3]))
+        batch.categorical.add(name=rng.choice(NAMES), dictionary=words, codes=codes)
+    batch.record_ids.extend(rng.choices(WORDS, k=rng.choice([0, 0, 1, 3])))
     batch.event_times_us.extend(rng.choices([0, -1, 2**63 - 1], k=rng.choice([0, 0, 3])))
     record = pb.Record(
-        numeric={rng.choice(_NAMES): rng.choice(_SPECIAL) for _ in range(rng.randrange(6))},
-        categorical={rng.choice(_NAMES): rng.choice(_WORDS) for _ in range(rng.randrange(4))},
-        record_id=rng.choice(_WORDS),
+        numeric={rng.choice(NAMES): rng.choice(SPECIAL) for _ in range(rng.randrange(6))},
+        categorical={rng.choice(NAMES): rng.choice(WORDS) for _ in range(rng.randrange(4))},
+        record_id=rng.choice(WORDS),
     )
     return _request(method, batch, record, rng).SerializeToString()
 
@@ -109,7 +109,7 @@ def _request(
         case "PredictBatch":
             return pb.PredictBatchRequest(model=model, choice=choice, rows=rows, options=options)
         case "PredictStream":
-            return pb.PredictStreamRequest(chunk=pb.Chunk(sequence=rng.choice(_COUNTS), columns=batch))
+            return pb.PredictStreamRequest(chunk=pb.Chunk(sequence=rng.choice(COUNTS), columns=batch))
     return pb.DescribeModelRequest(model=model, choice=choice)
 
 
