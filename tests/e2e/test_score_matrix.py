@@ -23,6 +23,7 @@ from ridgeline_server.app import App
 from support import toys
 from support.process import ServerProcess, server_process
 from support.score import Finished, big_toys, score, started, write
+from support.servers import ANY_PORT, serving
 
 ROWS = int(os.environ.get("MATRIX_ROWS", "110000"))
 STEPS = -(-ROWS // STEP_ROWS)
@@ -87,9 +88,9 @@ def target(case: Case, tmp_path: Path) -> Path:
 
 
 @contextmanager
-def serving_at(models: Path, address: str) -> Iterator[tuple[ServerProcess, str]]:
-    flags = ["--models", str(models), "--address", address, "--ops-address", "127.0.0.1:0"]
-    with server_process(*flags) as server:
+def mortal_server(models: Path) -> Iterator[tuple[ServerProcess, str]]:
+    """A server that a test can end, and its address, where another one can take its place."""
+    with server_process("--models", str(models), "--address", ANY_PORT, "--ops-address", "") as server:
         yield server, server.address()
 
 
@@ -104,12 +105,12 @@ def same(case: Case, target: Path, done: Finished) -> None:
 def test_a_server_that_is_killed_or_drained_and_comes_back(
     case: Case, target: Path, number: signal.Signals
 ) -> None:
-    with serving_at(case.models, "127.0.0.1:0") as (one, address):
+    with mortal_server(case.models) as (one, address):
         with started(case.source, target, server=address, pause_after=PAUSE) as job:
             job.wait_paused()
             one.tell(number)
             one.wait()
-            with serving_at(case.models, address):
+            with serving(case.models, address=address):
                 done = job.finish()
     same(case, target, done)
     assert done.report["resumed_rows"] == 0
@@ -137,8 +138,8 @@ def test_a_job_that_is_killed_anywhere_in_a_step(
     case: Case, target: Path, toy_server: App, name: str, place: int, kept: int
 ) -> None:
     number = step_calls(case, name, PAUSE)[place]
-    died = score(case.source, target, server=toy_server.address, kill_at=f"{name} {number}")
-    assert died.code == -signal.SIGKILL
+    with started(case.source, target, server=toy_server.address, kill_at=f"{name} {number}") as job:
+        assert job.finish().code == -signal.SIGKILL
     assert not target.exists()
     done = score(case.source, target, server=toy_server.address)
     same(case, target, done)
@@ -147,8 +148,8 @@ def test_a_job_that_is_killed_anywhere_in_a_step(
 
 def test_a_job_that_is_killed_when_all_rows_are_written(case: Case, target: Path, toy_server: App) -> None:
     # replace: one per step, the finished progress, then the output itself
-    died = score(case.source, target, server=toy_server.address, kill_at=f"replace {STEPS + 2}")
-    assert died.code == -signal.SIGKILL
+    with started(case.source, target, server=toy_server.address, kill_at=f"replace {STEPS + 2}") as job:
+        assert job.finish().code == -signal.SIGKILL
     done = score(case.source, target, server=toy_server.address)
     same(case, target, done)
     assert done.report["resumed_rows"] == ROWS
@@ -180,12 +181,12 @@ def test_a_job_that_is_told_to_stop_goes_on_later(case: Case, target: Path, toy_
 
 def swapped(case: Case, target: Path, *flags: str) -> tuple[str, Finished]:
     """Run the job while its server is replaced by one with another version; returns the address."""
-    with serving_at(case.models, "127.0.0.1:0") as (one, address):
+    with mortal_server(case.models) as (one, address):
         with started(case.source, target, *flags, server=address, pause_after=PAUSE) as job:
             job.wait_paused()
             one.tell(signal.SIGKILL)
             one.wait()
-            with serving_at(case.other_models, address):
+            with serving(case.other_models, address=address):
                 return address, job.finish()
 
 
@@ -194,9 +195,9 @@ def test_a_new_version_stops_the_job_until_the_old_one_is_back(case: Case, targe
     assert stopped.code == 3
     assert f"toys version 1 (digest {digest(case)[:12]}), which priced the first" in stopped.stderr
     assert "--accept-new-model" in stopped.stderr
-    with serving_at(case.other_models, address):
+    with serving(case.other_models, address=address):
         assert score(case.source, target, server=address).code == 3
-    with serving_at(case.models, address):
+    with serving(case.models, address=address):
         same(case, target, score(case.source, target, server=address))
 
 
@@ -208,7 +209,7 @@ def test_an_accepted_new_version_prices_the_rest_and_its_rows_say_so(
     first, second = done.report["models"]
     assert (first["version"], second["version"], first["first_row"]) == (1, 2, 0)
     assert PAUSE * STEP_ROWS <= second["first_row"] <= ROWS - 1
-    with serving_at(case.other_models, address):
+    with serving(case.other_models, address=address):
         whole = score(case.source, target.with_stem("new"), server=address)
     assert whole.code == 0
     old, new, mixed = (table(path) for path in (case.expected, target.with_stem("new"), target))

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from ridgeline_server.app import App
-from support.servers import serving
+from support.servers import ANY_PORT, serving
 from support.wire import Wire, connect
 
 
 @pytest.fixture(scope="module")
 def app(toy_models: Path) -> Iterator[App]:
     """A running server of the small model, of this file alone."""
-    with serving(toy_models) as app:
+    with serving(toy_models, ops_address=ANY_PORT) as app:
         yield app
 
 

@@ -17,7 +17,7 @@ import pytest
 from ridgeline.v1 import pricing_service_pb2 as pb
 from support.process import HELD_ROWS, ServerProcess, free_ports, server_process
 from support.scrape import Scrape, Since
-from support.servers import serving
+from support.servers import ANY_PORT, serving
 from support.traffic import LOGGED, ServerSide, Traffic
 from support.wire import SERVICE, TIMEOUT, Wire, batch_request, columns, connect, record
 
@@ -119,7 +119,10 @@ def test_what_is_not_answered_at_the_end_of_the_grace_is_cut_off_and_logged(toy_
 
 
 def test_callers_that_are_silent_are_told_unavailable_and_counted_as_such(toy_models: Path) -> None:
-    with serving(toy_models, drain_grace_s=TIMEOUT) as app, connect(app.address) as wire:
+    with (
+        serving(toy_models, ops_address=ANY_PORT, drain_grace_s=TIMEOUT) as app,
+        connect(app.address) as wire,
+    ):
         since = Since(app)
         stream = Stream(wire)
         watch = wire.watch()
@@ -138,7 +141,7 @@ def test_callers_that_are_silent_are_told_unavailable_and_counted_as_such(toy_mo
 
 def test_an_answer_that_its_caller_has_not_read_yet_is_waited_for(toy_models: Path) -> None:
     unasked = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 1024)]
-    with serving(toy_models, drain_grace_s=TIMEOUT) as app:
+    with serving(toy_models, ops_address=ANY_PORT, drain_grace_s=TIMEOUT) as app:
         with grpc.insecure_channel(app.address, options=unasked) as channel:
             request = batch_request("columns", [record()] * 10_000).SerializeToString()
             slow: Any = channel.stream_stream(SERVICE + "PredictBatch")

@@ -13,9 +13,9 @@ from support.fuzz import fuzz
 from support.hostile import METHODS
 from support.process import free_ports, server_process
 
-COUNT = int(os.environ.get("FUZZ_INPUTS", "1200"))
+COUNT = int(os.environ.get("FUZZ_INPUTS", "600"))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
-WARM_UP = 400
+WARM_UP = 200
 
 
 def resident_mb(process: int) -> float:

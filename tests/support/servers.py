@@ -10,10 +10,13 @@ from typing import Any
 from ridgeline_server.app import App
 from ridgeline_server.config import load_settings
 
+ANY_PORT = "127.0.0.1:0"
+
 
 def new_app(models: Path, **settings: Any) -> App:
-    """An app with bound ports; nothing is answered yet."""
-    defaults = {"address": "127.0.0.1:0", "ops_address": "127.0.0.1:0", "drain_grace_s": 5.0}
+    """An app with a bound port; nothing is answered yet. To close an `ops_address` takes half a second, so
+    there is none unless a test asks for one."""
+    defaults = {"address": ANY_PORT, "ops_address": "", "drain_grace_s": 5.0}
     return App(load_settings({"models": models, **defaults, **settings}, {}))
 
 
