@@ -100,7 +100,7 @@ def _measure(arguments: argparse.Namespace, address: str, pid: int | None) -> tu
     meter = CpuMeter(pid)
     made = run(run_open(asked, due, arguments.connections))
     cost = meter.stop(int(np.count_nonzero(made.codes)))
-    return OpenSummary.of(made.since(arguments.warmup), arguments.seconds), cost
+    return OpenSummary.of(made, arguments.seconds, arguments.warmup), cost
 
 
 def _schedule(arguments: argparse.Namespace) -> Seconds:

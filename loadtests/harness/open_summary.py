@@ -39,7 +39,7 @@ class OpenSummary:
         late_share: share of the sent calls whose lag is above LATE_US.
         from_due: latency from when the call was due, of the calls answered with OK.
         from_sent: the same calls' latency from when they were sent.
-        in_flight_max: most calls under way at one time.
+        in_flight_max: most calls under way at one time, those of the warm-up included.
     """
 
     scheduled: int
@@ -54,8 +54,9 @@ class OpenSummary:
     in_flight_max: int
 
     @classmethod
-    def of(cls, run: OpenRun, seconds: float) -> OpenSummary:
-        """Summarise a run whose calls were due within `seconds`; less when it was interrupted."""
+    def of(cls, whole: OpenRun, seconds: float, warmup: float = 0.0) -> OpenSummary:
+        """Summarise the calls of a run that were due in the `seconds` after the first `warmup` seconds."""
+        run = whole.since(warmup)
         sent, ended = ~np.isnan(run.sent), ~np.isnan(run.ended)
         ok = run.codes == OK
         lag_us = (run.sent - run.due)[sent] * 1e6
@@ -71,7 +72,7 @@ class OpenSummary:
             late_share=float((lag_us > LATE_US).mean()) if sent.any() else 0.0,
             from_due=_histogram((run.ended - run.due)[ok] * 1e6),
             from_sent=_histogram((run.ended - run.sent)[ok] * 1e6),
-            in_flight_max=_most_in_flight(run.sent[sent], run.ended[ended]),
+            in_flight_max=_most_in_flight(whole),
         )
 
     @property
@@ -139,8 +140,9 @@ def _histogram(values_us: Seconds) -> LatencyHistogram:
     return histogram
 
 
-def _most_in_flight(sent: Seconds, ended: Seconds) -> int:
-    times = np.concatenate([ended, sent])
+def _most_in_flight(run: OpenRun) -> int:
+    sent, ended = (times[~np.isnan(times)] for times in (run.sent, run.ended))
     steps = np.concatenate([-np.ones(len(ended), dtype=np.int64), np.ones(len(sent), dtype=np.int64)])
     # Stable, ends first: a call that ends as another begins was not in flight with it.
-    return int(np.cumsum(steps[np.argsort(times, kind="stable")]).max(initial=0))
+    order = np.argsort(np.concatenate([ended, sent]), kind="stable")
+    return int(np.cumsum(steps[order]).max(initial=0))

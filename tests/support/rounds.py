@@ -1,25 +1,25 @@
-"""Model runs of several streams in lockstep: each round of runs ends in a drawn order."""
+"""Chunks of several streams in lockstep: each round of them is priced in a drawn order."""
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from ridgeline_server.domain import Floats
-from ridgeline_server.engine.model import OnnxGraph
+from ridgeline_server.domain import PredictionBatch
+from ridgeline_server.transport import payload, stream
 
 _PATIENCE_S = 60.0
 
 
 class Rounds:
-    """Holds model runs until `count` are there, then lets them go one after another in an order of its own.
+    """Holds chunks until `count` are there, has them priced one by one in an order of its own, and lets
+    none go before all are priced.
 
-    So between two runs of one stream every other stream has one run, before or after as drawn. Callers
-    make equally many runs each: a run that waits alone fails after a minute.
+    So whatever two streams shared would be overwritten before it is read. Callers send equally many chunks
+    each: a chunk that waits alone fails after a minute.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, count: int, seed: int) -> None:
@@ -30,19 +30,20 @@ class Rounds:
         self._left: list[int] = []
         self._moved = threading.Condition()
         arrived = threading.Barrier(count, action=self._draw, timeout=_PATIENCE_S)
-        real = OnnxGraph.run
+        done = threading.Barrier(count, timeout=_PATIENCE_S)
+        real = payload.priced
 
-        def run(graph: OnnxGraph, output: str, feed: Mapping[str, Any]) -> Floats:
+        def priced(*arguments: Any) -> PredictionBatch:
             place = arrived.wait()
             with self._moved:
                 assert self._moved.wait_for(lambda: self._left[0] == place, _PATIENCE_S)
-                try:
-                    return real(graph, output, feed)
-                finally:
-                    self._left.pop(0)
-                    self._moved.notify_all()
+                answer = real(*arguments)
+                self._left.pop(0)
+                self._moved.notify_all()
+            done.wait()
+            return answer
 
-        monkeypatch.setattr(OnnxGraph, "run", run)
+        monkeypatch.setattr(stream, "priced", priced)
 
     def _draw(self) -> None:
         order = self._random.sample(range(self._count), self._count)

@@ -75,6 +75,13 @@ def test_calls_without_an_answer_stay_in_flight() -> None:
     assert summary.in_flight_max == 3
 
 
+def test_calls_of_the_warm_up_are_not_counted_but_may_be_in_flight() -> None:
+    run = run_of([0.0, 1.0, 3.0], [0.0, 1.0, 3.0], [3.5, 3.6, 3.7])
+    summary = OpenSummary.of(run, 1.0, warmup=3.0)
+    assert (summary.scheduled, summary.offered_rate, summary.in_flight_max) == (1, 1.0, 3)
+    assert summary.from_due.max_us == pytest.approx(700_000)
+
+
 def test_a_run_without_any_answer_has_no_percentiles() -> None:
     told = OpenSummary.of(run_of([0.0], [np.nan], [np.nan]), 1.0).to_dict()
     assert set(told["from_due_us"].values()) == {None}
