@@ -64,7 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     steps: list[Step] = []
     try:
-        with server_of(arguments.target, arguments.models, arguments.server_pid) as (address, pid):
+        with server_of(
+            arguments.target, arguments.models, arguments.server_pid, apart=not arguments.unpinned
+        ) as (address, pid):
             asked = price_calls(address)
             gc.freeze()  # what is here stays: the collector need not look at it again and again
             run(_sweep(asked, arguments, pid, steps))
@@ -89,6 +91,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--target", default="", help="HOST:PORT of a server; without, one is started")
     parser.add_argument("--server-pid", type=int, help="of a local target: its CPU time is reported")
     parser.add_argument("--models", type=Path, default=Path("models"), help="for a server that is started")
+    parser.add_argument("--unpinned", action="store_true", help="do not give a server that is started a CPU")
     parser.add_argument("--json", action="store_true", help="a JSON list instead of a table")
     arguments = parser.parse_args(argv)
     if not 1 <= arguments.most <= 10_000 or not 0 < arguments.seconds <= 3600:

@@ -41,7 +41,10 @@ def main() -> int:
     """Measure, print, judge."""
     arguments = _arguments()
     try:
-        with server_of(arguments.target, arguments.models, arguments.server_pid) as (address, pid):
+        with server_of(arguments.target, arguments.models, arguments.server_pid, apart=True) as (
+            address,
+            pid,
+        ):
             verdict = _measure(arguments, address, pid)
     except (RidgelineError, ServerFailed, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -34,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print."""
     arguments = _arguments(argv)
     try:
-        with server_of(arguments.target, arguments.models, arguments.server_pid) as (address, pid):
+        with server_of(
+            arguments.target, arguments.models, arguments.server_pid, apart=not arguments.unpinned
+        ) as (address, pid):
             summary, cost = _measure(arguments, address, pid)
     except (RidgelineError, ServerFailed, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -63,6 +65,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--target", default="", help="HOST:PORT of a server; without, one is started")
     parser.add_argument("--server-pid", type=int, help="of a local target: its CPU time is reported")
     parser.add_argument("--models", type=Path, default=Path("models"), help="for a server that is started")
+    parser.add_argument("--unpinned", action="store_true", help="do not give a server that is started a CPU")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     arguments = parser.parse_args(argv)
     if problems := _problems(arguments):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -29,13 +30,16 @@ class RunningServer:
 
 
 @contextmanager
-def server_of(target: str, models: Path, pid: int | None = None) -> Iterator[tuple[str, int | None]]:
+def server_of(
+    target: str, models: Path, pid: int | None = None, *, apart: bool = False
+) -> Iterator[tuple[str, int | None]]:
     """Address and process id of the server to measure: `target`, or one of `models` until the block ends.
 
     Args:
         target: HOST:PORT; "" for a server of its own.
         models: what a server of its own serves.
         pid: of the target, None where it is not known.
+        apart: keep a server of its own on the first CPU, and this thread and those it starts on the others.
 
     Raises:
         ServerFailed: a server of its own does not serve.
@@ -43,8 +47,21 @@ def server_of(target: str, models: Path, pid: int | None = None) -> Iterator[tup
     if target:
         yield target, pid
         return
-    with running_server(models) as server:
+    flags = ("--pin-cpu",) if apart else ()
+    cpus: AbstractContextManager[None] = _off_the_first_cpu() if apart else nullcontext()
+    with running_server(models, *flags) as server, cpus:
         yield server.address, server.pid
+
+
+@contextmanager
+def _off_the_first_cpu() -> Iterator[None]:
+    usable = os.sched_getaffinity(0)
+    if others := usable - {min(usable)}:
+        os.sched_setaffinity(0, others)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, usable)
 
 
 @contextmanager

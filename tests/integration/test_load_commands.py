@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import openloop
 import request_bytes
 import startup
 from harness.calls import OK
+from harness.server import server_of
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.app import App
 from support.commands import Capture, Main, told
@@ -68,3 +70,12 @@ def test_request_bytes_are_one_framed_message(capsys: Capture, toy_server: App, 
     assert frame[:5] == b"\0" + len(frame[5:]).to_bytes(4, "big")
     assert pb.PredictRequest.FromString(frame[5:]).model == "toys"
     assert f"http://{toy_server.address}/ridgeline.v1.PricingService/Predict" in printed
+
+
+def test_a_server_of_its_own_has_a_cpu_that_the_load_keeps_off(toy_models: Path) -> None:
+    usable = os.sched_getaffinity(0)
+    with server_of("", toy_models, apart=True) as (_, pid):
+        assert pid is not None
+        assert os.sched_getaffinity(pid) == {min(usable)}
+        assert os.sched_getaffinity(0) == (usable - {min(usable)} or usable)
+    assert os.sched_getaffinity(0) == usable
