@@ -1,10 +1,10 @@
 """Raw unary calls from an asyncio loop: serialised requests, answers that nobody parses.
 
-Why asyncio with select, measured with a bare echo on the other core at 1,000 calls a second: `.future()` with
-callbacks sent 1% of its calls more than 5 ms late, at 600 us of CPU a call. A pool of 32 blocking threads
-sent 1% more than 0.9 ms late, but a server that stalls stalls it as soon as 32 calls are in flight. asyncio
-has any number in flight; its usual epoll wakes on whole milliseconds (half the calls 0.4 ms late), with
-select half were 0.15 ms late, 1% more than 0.8 ms, at 470 us a call.
+Why asyncio with select, measured with a bare echo at 1,000 calls a second: `.future()` with callbacks sent 1%
+of its calls more than 3 to 5 ms late, at 600 us of CPU a call. A pool of 32 blocking threads sent 1% more
+than 0.8 to 1.3 ms late, at 450 us, but a server that stalls stalls it as soon as 32 calls are in flight.
+asyncio has any number in flight; its usual epoll wakes on whole milliseconds (half the calls 0.4 ms late),
+with select half were 0.15 ms late and 1% more than 0.6 to 1.4 ms, at 470 us a call.
 """
 
 from __future__ import annotations
