@@ -11,9 +11,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -28,11 +28,10 @@ from harness.bench_sections import (
     described,
     reply_sizes,
     sections,
-    serve_command,
     servers,
     servers_without,
 )
-from harness.server import RunningServer, ServerFailed, running
+from harness.server import RunningServer, ServerFailed, on_cpus, running_server, split_cpus
 
 RECORDED = Path(__file__).parent / "bench.json"
 WORSE = 1.15
@@ -91,17 +90,21 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _measured(arguments: argparse.Namespace, console: Console) -> tuple[Results, dict[str, str]]:
-    prefix = [] if arguments.unpinned else _one_cpu_for_servers()
-    with running(serve_command([sys.executable, "-m", "ridgeline_server"], arguments.models)) as first:
-        description = described(first.address)
-        replies = reply_sizes(first.address, description)
+    first, others = (None, None) if arguments.unpinned else split_cpus()
+    with running_server(arguments.models) as server:
+        description = described(server.address)
+        replies = reply_sizes(server.address, description)
     chosen = [s for s in sections(description) if s.name.startswith(arguments.only)]
-    if arguments.features:
-        started = servers_without(arguments.models, prefix)
-    else:
-        version = arguments.models / description.model.name / str(description.model.version)
-        started = servers(arguments.models, version, replies, prefix)
-    with started as running_servers, Progress(console=console) as progress:
+    version = arguments.models / description.model.name / str(description.model.version)
+    with ExitStack() as stack:
+        with on_cpus(first):
+            running_servers = stack.enter_context(
+                servers_without(arguments.models)
+                if arguments.features
+                else servers(arguments.models, version, replies)
+            )
+        stack.enter_context(on_cpus(others))
+        progress = stack.enter_context(Progress(console=console))
         results = {}
         for section in chosen:
             base = RIDGELINE if arguments.features else section.base
@@ -128,17 +131,7 @@ class _Run:
         return self.section.measure(self.servers[kind], kind, self.seconds)
 
 
-def _one_cpu_for_servers() -> list[str]:
-    """Keep this process off the first CPU it may use; returns what puts a command there."""
-    first, *others = sorted(os.sched_getaffinity(0))
-    if not others:
-        return []
-    os.sched_setaffinity(0, others)
-    return ["taskset", "--cpu-list", str(first)]
-
-
 def _ratios(results: Results) -> dict[str, float]:
-    """Median ratio of the price server by section."""
     return {name: round(of[RIDGELINE].ratio, 3) for name, of in results.items()}
 
 
@@ -147,7 +140,7 @@ def _plain(of: dict[str, Figures]) -> dict[str, dict[str, float]]:
 
 
 def _show(results: Results, units: dict[str, str], console: Console) -> None:
-    console = Console(highlight=False, width=max(console.width, 110))
+    console.width = max(console.width, 110)
     table = Table("", "server", "CPU us", "ratio", "rounds from", "to", "a second", "p50 ms", "p99 ms")
     for column in table.columns[2:]:
         column.justify = "right"

@@ -21,8 +21,8 @@ from pathlib import Path
 from rich.console import Console
 
 from harness import verdicts
-from harness.closed_run import ClosedRun, closed_run
 from harness.gate_report import print_verdict, progress
+from harness.locust_run import LocustRun, locust_run
 from harness.options import LoadOptions
 from harness.server import ServerFailed, server_of
 from harness.stages import SHAPES, Stage
@@ -109,12 +109,12 @@ def _measure(arguments: argparse.Namespace, address: str, pid: int | None) -> Ve
         stages = (replace(stages[0], spawn_rate=min(2 * arguments.users / arguments.warmup, 100.0)),)
     rule = Rule(least_rate=arguments.rate, agreement=arguments.agreement)
     tell = partial(print, file=sys.stderr if arguments.json else sys.stdout, flush=True)
-    with closed_run(address, options, stages, pid) as run:
+    with locust_run(address, options, stages, pid) as run:
         windows = _windows(run, arguments) if len(stages) == 1 else _stage_windows(run, stages)
         return _judged(arguments.shape, _telling(windows, tell), rule)
 
 
-def _windows(run: ClosedRun, arguments: argparse.Namespace) -> Iterator[Window]:
+def _windows(run: LocustRun, arguments: argparse.Namespace) -> Iterator[Window]:
     end_s = arguments.warmup
     run.skip_until(end_s)
     while end_s + arguments.window <= arguments.seconds:
@@ -122,7 +122,7 @@ def _windows(run: ClosedRun, arguments: argparse.Namespace) -> Iterator[Window]:
         yield run.measure_until(end_s)
 
 
-def _stage_windows(run: ClosedRun, stages: tuple[Stage, ...]) -> Iterator[Window]:
+def _stage_windows(run: LocustRun, stages: tuple[Stage, ...]) -> Iterator[Window]:
     start_s = 0.0
     for stage in stages:
         run.skip_until(start_s + SETTLING * (stage.end_s - start_s))

@@ -18,6 +18,7 @@ import grpc
 import numpy as np
 import numpy.typing as npt
 
+from harness.channels import channel_options
 from harness.latency import LatencyHistogram
 from ridgeline.coded import CodedCategories
 from ridgeline.v1 import pricing_service_pb2 as pb
@@ -30,6 +31,7 @@ CHUNK_ROWS = 1_000
 WINDOW = 4
 
 _PATIENCE_S = 60.0
+_ANY_LENGTH = -1
 
 
 class BenchRows:
@@ -100,29 +102,29 @@ class BenchRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class Callers:
     """Closed-loop callers, each with a thread, spread over connections."""
 
-    callers: int
+    count: int
     connections: int
 
 
-def ask(address: str, name: str, requests: list[bytes], load: Load, seconds: float) -> LatencyHistogram:
+def ask(address: str, name: str, requests: list[bytes], callers: Callers, seconds: float) -> LatencyHistogram:
     """Ask over and over for `seconds`; returns the latency of each call. Raises grpc.RpcError."""
-    channels = [_channel(address) for _ in range(load.connections)]
+    channels = [_channel(address) for _ in range(callers.connections)]
     until = time.perf_counter() + seconds
-    histograms = [LatencyHistogram() for _ in range(load.callers)]
+    histograms = [LatencyHistogram() for _ in range(callers.count)]
 
     def caller(number: int) -> None:
-        call: Callable[..., bytes] = channels[number % load.connections].unary_unary(method(name))
+        call: Callable[..., bytes] = channels[number % callers.connections].unary_unary(method(name))
         mine, at = histograms[number], number * 7_919
         while (began := time.perf_counter()) < until:
             call(requests[at % len(requests)], timeout=_PATIENCE_S)
             mine.record_us((time.perf_counter() - began) * 1e6)
             at += 1
 
-    with ThreadPoolExecutor(load.callers) as pool:
-        list(pool.map(caller, range(load.callers)))
+    with ThreadPoolExecutor(callers.count) as pool:
+        list(pool.map(caller, range(callers.count)))
     for channel in channels:
         channel.close()
     for other in histograms[1:]:
@@ -156,5 +158,4 @@ def stream(address: str, opening: bytes | None, chunks: Iterator[bytes], seconds
 
 
 def _channel(address: str) -> grpc.Channel:
-    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
-    return grpc.insecure_channel(address, options=options)
+    return grpc.insecure_channel(address, options=channel_options(_ANY_LENGTH))

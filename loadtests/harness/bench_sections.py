@@ -10,17 +10,17 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 
-from harness.bench_load import CHUNK_ROWS, BenchRows, Load, ask, stream
+from harness.bench_load import CHUNK_ROWS, BenchRows, Callers, ask, stream
 from harness.bench_rounds import Sample
 from harness.process_cpu import usage
-from harness.server import RunningServer, running
+from harness.server import RunningServer, running, serve_command
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_client import PricingClient
 from ridgeline_client.channel import method
@@ -31,8 +31,8 @@ KINDS = (ECHO, BARE, RIDGELINE)
 WITHOUT = ("validation", "guard", "intervals", "metrics", "notices")
 """Features that can be switched off for the benchmark, by `peers/without.py`."""
 
-UNARY = Load(callers=16, connections=8)
-BATCHES = Load(callers=4, connections=4)
+UNARY = Callers(16, connections=8)
+BATCHES = Callers(4, connections=4)
 
 _PEERS = Path(__file__).parents[1] / "peers"
 _OPENING = pb.PredictStreamRequest(open=pb.StreamOpen()).SerializeToString()
@@ -50,36 +50,33 @@ class Section:
 
 
 @contextmanager
-def servers(
-    models: Path, version: Path, replies: tuple[int, int, int], prefix: list[str]
-) -> Iterator[dict[str, RunningServer]]:
-    """All three, one process each, until the block ends; `prefix` comes before each command."""
-    python, address = [*prefix, sys.executable], "127.0.0.1:0"
+def servers(models: Path, version: Path, replies: tuple[int, int, int]) -> Iterator[dict[str, RunningServer]]:
+    """All three, one process each, until the block ends."""
+    address = "127.0.0.1:0"
     commands = {
-        ECHO: [*python, str(_PEERS / "echo.py"), address, *map(str, replies)],
-        BARE: [*python, str(_PEERS / "bare.py"), address, str(version)],
-        RIDGELINE: serve_command([*python, "-m", "ridgeline_server"], models),
+        ECHO: [sys.executable, str(_PEERS / "echo.py"), address, *map(str, replies)],
+        BARE: [sys.executable, str(_PEERS / "bare.py"), address, str(version)],
+        RIDGELINE: serve_command(models),
     }
-    with ExitStack() as stack:
-        yield {kind: stack.enter_context(running(command)) for kind, command in commands.items()}
+    with _all_running(commands) as started:
+        yield started
 
 
 @contextmanager
-def servers_without(models: Path, prefix: list[str]) -> Iterator[dict[str, RunningServer]]:
+def servers_without(models: Path) -> Iterator[dict[str, RunningServer]]:
     """The price server, and once more without each feature, until the block ends."""
-    python = [*prefix, sys.executable]
-    commands = {RIDGELINE: serve_command([*python, "-m", "ridgeline_server"], models)}
+    commands = {RIDGELINE: serve_command(models)}
     for feature in WITHOUT:
-        patched = [*python, str(_PEERS / "without.py"), feature]
-        commands[f"without {feature}"] = serve_command(patched, models)
+        patched = [sys.executable, str(_PEERS / "without.py"), feature]
+        commands[f"without {feature}"] = serve_command(models, patched)
+    with _all_running(commands) as started:
+        yield started
+
+
+@contextmanager
+def _all_running(commands: Mapping[str, list[str]]) -> Iterator[dict[str, RunningServer]]:
     with ExitStack() as stack:
         yield {kind: stack.enter_context(running(command)) for kind, command in commands.items()}
-
-
-def serve_command(program: list[str], models: Path) -> list[str]:
-    """The command of a price server on free ports."""
-    command = [*program, "serve", "--models", str(models)]
-    return [*command, "--address", "127.0.0.1:0", "--ops-address", "127.0.0.1:0"]
 
 
 def described(address: str) -> ModelDescription:
@@ -110,11 +107,11 @@ def sections(description: ModelDescription) -> list[Section]:
 
 
 def _asking(
-    name: str, requests: list[bytes], load: Load, rows: int
+    name: str, requests: list[bytes], callers: Callers, rows: int
 ) -> Callable[[RunningServer, str, float], Sample]:
     def measure(server: RunningServer, _kind: str, seconds: float) -> Sample:
         before, began = usage(server.pid).cpu_s, time.perf_counter()
-        latency = ask(server.address, name, requests, load, seconds)
+        latency = ask(server.address, name, requests, callers, seconds)
         took = time.perf_counter() - began
         return Sample(latency.count * rows, took, usage(server.pid).cpu_s - before, latency)
 

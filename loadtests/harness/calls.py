@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 
+from harness.channels import channel_options
 from harness.workload import Workload
 from ridgeline_client import PricingClient
 from ridgeline_client.addresses import address_list, grpc_target
@@ -78,11 +79,7 @@ def price_calls(address: str, rows: int | None = None, seed: int = 0) -> Calls:
 @asynccontextmanager
 async def connected(calls: Calls, connections: int) -> AsyncIterator[list[Ask]]:
     """Open connections, one for each `Ask`; nothing is tried twice. TimeoutError without them."""
-    options = [
-        ("grpc.use_local_subchannel_pool", 1),
-        ("grpc.enable_retries", 0),
-        ("grpc.max_receive_message_length", calls.max_answer_bytes),
-    ]
+    options = channel_options(calls.max_answer_bytes)
     target = grpc_target(address_list(calls.address))
     async with AsyncExitStack() as stack:
         channels = [

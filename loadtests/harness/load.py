@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 
 from harness.answers import Judge
+from harness.channels import channel_options
 from harness.options import LoadOptions
 from harness.tally import Recorder
 from harness.workload import Request, Workload
@@ -104,10 +105,5 @@ def _let_others_run() -> None:
 
 
 def _channel(target: str, max_message_bytes: int) -> grpc.Channel:
-    """A connection of its own that tries nothing twice: every failure is seen."""
-    options = [
-        ("grpc.use_local_subchannel_pool", 1),
-        ("grpc.enable_retries", 0),
-        ("grpc.max_receive_message_length", max_message_bytes + _ROOM_BYTES),
-    ]
+    options = channel_options(max_message_bytes + _ROOM_BYTES)
     return grpc.insecure_channel(grpc_target(address_list(target)), options=options)

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -48,16 +48,24 @@ def server_of(
         yield target, pid
         return
     flags = ("--pin-cpu",) if apart else ()
-    cpus: AbstractContextManager[None] = _off_the_first_cpu() if apart else nullcontext()
-    with running_server(models, *flags) as server, cpus:
+    with running_server(models, *flags) as server, on_cpus(split_cpus()[1] if apart else None):
         yield server.address, server.pid
 
 
-@contextmanager
-def _off_the_first_cpu() -> Iterator[None]:
+def split_cpus() -> tuple[set[int], set[int]]:
+    """The first CPU this thread may use, for a server, and the others for its load; where there is but one,
+    they share it."""
     usable = os.sched_getaffinity(0)
-    if others := usable - {min(usable)}:
-        os.sched_setaffinity(0, others)
+    first = {min(usable)}
+    return first, usable - first or first
+
+
+@contextmanager
+def on_cpus(cpus: set[int] | None) -> Iterator[None]:
+    """Keep this thread, and the threads and processes it starts, on some CPUs until the block ends; None: as
+    they are."""
+    usable = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus or usable)
     try:
         yield
     finally:
@@ -70,9 +78,16 @@ def running_server(models: Path, *flags: str) -> Iterator[RunningServer]:
 
     Ctrl-C does not reach the server: whoever measures can still ask it. Raises ServerFailed.
     """
-    command = [sys.executable, "-m", "ridgeline_server", "serve", "--models", str(models)]
-    with running([*command, "--address", "127.0.0.1:0", "--ops-address", "127.0.0.1:0", *flags]) as server:
+    with running([*serve_command(models), *flags]) as server:
         yield server
+
+
+def serve_command(
+    models: Path, program: Sequence[str] = (sys.executable, "-m", "ridgeline_server")
+) -> list[str]:
+    """The command that serves `models` on free ports of loopback."""
+    command = [*program, "serve", "--models", str(models)]
+    return [*command, "--address", "127.0.0.1:0", "--ops-address", "127.0.0.1:0"]
 
 
 @contextmanager

@@ -26,7 +26,10 @@ class Aborted(Exception):
 
 
 class Context:
-    """What a handler sees of a call. Its caller is there and waits."""
+    """What a handler sees of a call, whose caller is there and waits, or has left."""
+
+    def __init__(self, *, active: bool = True) -> None:
+        self._active = active
 
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
         return ()
@@ -38,7 +41,7 @@ class Context:
         return "ipv4:127.0.0.1:1"
 
     def is_active(self) -> bool:
-        return True
+        return self._active
 
     def cancel(self) -> None:
         pass

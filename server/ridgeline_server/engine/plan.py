@@ -38,18 +38,19 @@ class Plan:
         """Price n rows.
 
         Args:
-            numeric: float64 [n, k]; its gaps are filled in place.
+            numeric: float64 [n, k], contiguous; its gaps are filled in place.
             gaps: places in [n, k] of missing numbers.
             categories: the categorical cells.
 
         Returns:
             float64 [n].
         """
-        price = np.zeros(len(numeric))
         if self.numbers:
             if len(gaps):
                 numeric.reshape(-1)[gaps] = self.fill[gaps % len(self.fill)]
             price = self.numbers.run(NUMERIC_OUTPUT, {NUMERIC_INPUT: numeric}).reshape(-1)
+        else:
+            price = np.zeros(len(numeric))
         if len(self.first):
             for added in self.effects[categories.levels + self.first]:
                 price = price + added
@@ -66,9 +67,9 @@ class RowPlan:
     @classmethod
     def of(cls, plan: Plan) -> RowPlan:
         """The same plan."""
-        ends = [*plan.first.reshape(-1)[1:], len(plan.effects)]
-        effects = [plan.effects[start:end].tolist() for (start,), end in zip(plan.first, ends, strict=True)]
-        return cls(plan.numbers, tuple(effects))
+        starts = plan.first.reshape(-1)
+        parts = np.split(plan.effects, starts[1:]) if len(starts) else []
+        return cls(plan.numbers, tuple(part.tolist() for part in parts))
 
     def model_price(self, numeric: Floats, levels: Sequence[int]) -> float:
         """Price a row: float64 [1, k] without gaps, and the level of each of m categorical features."""

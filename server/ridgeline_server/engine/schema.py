@@ -25,7 +25,7 @@ class Bounds:
     ) -> None:
         self.valid_min = valid_min
         self.valid_max = valid_max
-        # NumPy compares two whole blocks three times as fast as each row with one array of bounds.
+        # NumPy compares two whole blocks nearly three times as fast as each row with one array of bounds.
         self._rows = max(1, _TILE_CELLS // max(1, len(training_min)))
         self._training_min = np.tile(training_min, (self._rows, 1))
         self._training_max = np.tile(training_max, (self._rows, 1))

@@ -1,8 +1,8 @@
 """One record about which there is nothing to say but what is missing: priced without arrays of one.
 
-Nine of ten single requests are such. NumPy takes as long for one row as for a hundred, so this way takes a
-third of the time. It gives up at the first sign of anything else, and then `predictor.predict` answers; where
-it does answer, it answers what `predict` would have, bit for bit.
+On a usual day most single requests are such, and NumPy takes about as long for one row as for a hundred. It
+gives up at the first sign of anything else, and then `predictor.predict` answers; where it does answer, it
+answers what `predict` would have, bit for bit.
 """
 
 from __future__ import annotations

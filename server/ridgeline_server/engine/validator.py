@@ -121,7 +121,7 @@ def _of_categories(found: Bools, k: int) -> Places:
 def _numeric_columns(schema: Schema, batch: RecordBatch, names: Names) -> Floats:
     sources, targets = names.numeric
     if batch.numeric_names == schema.numeric_names:
-        aligned = batch.numeric
+        aligned = np.ascontiguousarray(batch.numeric)
     else:
         aligned = np.full((batch.row_count, len(schema.numeric)), np.nan)
         aligned[:, targets] = batch.numeric[:, sources]

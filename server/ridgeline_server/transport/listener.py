@@ -183,7 +183,8 @@ def _options(settings: Settings) -> Sequence[tuple[str, int]]:
     return (
         *(_SHARED if settings.workers > 1 else _ALONE),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
-        # Rapid-reset protection only works with a limit; callers queue beyond it.
+        # Rapid-reset protection only works with a limit. Callers should queue beyond it; under a flood some
+        # calls of a connection that has so many under way are refused instead, with a bare UNAVAILABLE.
         ("grpc.max_concurrent_streams", 128),
         # A silent socket is closed after ten seconds, not two minutes.
         ("grpc.server_handshake_timeout_ms", 10_000),

@@ -30,6 +30,7 @@ from ridgeline_server.monitoring.rows import BATCH_EDGES, RowTotals
 from ridgeline_server.transport.call import Calls
 from ridgeline_server.transport.pool import ParkingPool, PoolLimits
 from ridgeline_server.transport.rpc import StreamMethod, UnaryMethod, stream, unary
+from support.context import Context
 from support.manifests import manifest
 
 PATIENCE_S = 60.0
@@ -194,32 +195,13 @@ def test_a_pool_tells_how_long_calls_waited_and_what_they_do() -> None:
     assert waits[1] >= waited
 
 
-class CutOff:
-    """The context of a call whose caller has gone; grpcio shows it as one who sends no more messages."""
-
-    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
-        return ()
-
-    def set_trailing_metadata(self, metadata: object) -> None:
-        pass
-
-    def peer(self) -> str:
-        return "ipv4:127.0.0.1:1"
-
-    def is_active(self) -> bool:
-        return False
-
-    def cancel(self) -> None:
-        pass
-
-    def add_callback(self, _: object) -> bool:
-        return False
-
-
 @pytest.mark.parametrize("kind", ["unary", "stream"])
 def test_a_call_that_was_cut_off_is_cancelled_not_malformed_and_not_ok(kind: str) -> None:
     told, pool = Recorder(), ParkingPool(PoolLimits())
-    calls, context = Calls(Observers([told]), slow_s=PATIENCE_S), cast("Any", CutOff())
+    calls, context = (
+        Calls(Observers([told]), slow_s=PATIENCE_S),
+        cast("Any", Context(active=False)),
+    )  # grpcio shows it as one who sends no more messages
     try:
         if kind == "unary":
             handler: Any = unary("Predict", UnaryMethod(pb.PredictRequest, lambda *_: b""), pool, calls)

@@ -78,3 +78,11 @@ def test_a_model_price_that_is_no_number_says_so() -> None:
     (notice,) = row_notices(broken, answer)
     assert (notice.kind, notice.used) == (NoticeKind.FALLBACK, "80.0")
     assert "not a number" in notice.message
+
+
+def test_gaps_are_filled_however_the_columns_lie_in_memory() -> None:
+    rows = {"ram": [8.0, math.nan, 16.0], "screen": [math.nan, 11.0, 12.0]}
+    sent = batch(3, rows, brand=["Acme"] * 3, category=["phone"] * 3)
+    for matrix in (np.ascontiguousarray(sent.numeric), np.asfortranarray(sent.numeric)):
+        answer = predict(version(), replace(sent, numeric=matrix), PredictOptions())
+        assert answer.model_price.tolist() == pytest.approx([105.0, 105.0, 145 - 10 / 3])

@@ -23,7 +23,7 @@ from harness.windows import Window
 _STOP_PATIENCE_S = 5.0
 
 
-class ClosedRun:
+class LocustRun:
     """A run under way.
 
     Args:
@@ -62,9 +62,9 @@ class ClosedRun:
 
 
 @contextmanager
-def closed_run(
+def locust_run(
     target: str, options: LoadOptions, stages: Sequence[Stage], server_pid: int | None
-) -> Iterator[ClosedRun]:
+) -> Iterator[LocustRun]:
     """Start users that ask for one price at a time, as many as the stages say, until the block ends.
 
     Raises:
@@ -82,7 +82,7 @@ def closed_run(
     runner = environment.create_local_runner()
     runner.start_shape()
     try:
-        yield ClosedRun(runner, recorder, server_pid)
+        yield LocustRun(runner, recorder, server_pid)
     finally:
         runner.quit()
         load.close()
