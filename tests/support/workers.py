@@ -46,8 +46,8 @@ class Workers:
         return self._last(rf"/metrics on http://(\S+:\d+) worker={number}\b")
 
     def wait_restarted(self, number: int) -> None:
-        """Wait until another process serves in a worker's place."""
-        while f"worker={number}" not in self.process.wait_line(": serving on "):
+        """Wait until another process serves in a worker's place, and the supervisor knows."""
+        while f"worker {number}," not in self.process.wait_line("serves in its place"):
             pass
 
     def numbers(self) -> range:

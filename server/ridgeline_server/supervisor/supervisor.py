@@ -124,6 +124,8 @@ class Supervisor:
             if self.phase is Phase.LOADING and len(self.serving()) == self._settings.workers:
                 self.phase = Phase.SERVING
                 _log.info("%d workers serving on %s", self._settings.workers, self.address)
+            elif worker.number in self._waits:
+                _log.info("worker %d, process %d, serves in its place", worker.number, worker.pid)
 
     def _let_listen(self, worker: Worker) -> None:
         """At the start all together: callers who wait for the port would else all come to the first one."""
