@@ -18,6 +18,7 @@ Part = bytes | memoryview
 _LENGTH_DELIMITED = 2
 _SEVEN_BITS = 7
 _MORE = 0x80
+_ONE_BYTE = [bytes([number]) for number in range(_MORE)]
 
 
 def reals(number: int, values: npt.NDArray[np.floating[Any]]) -> list[Part]:
@@ -62,6 +63,8 @@ def message(number: int, parts: Iterable[Part]) -> list[Part]:
 
 
 def _varint(number: int) -> bytes:
+    if number < _MORE:
+        return _ONE_BYTE[number]
     out = bytearray()
     while number >= _MORE:
         out.append(number & (_MORE - 1) | _MORE)

@@ -184,7 +184,7 @@ class PlainPrediction(NamedTuple):
         price: the model's and the guard's.
         lower, upper: the prediction interval.
         gaps: places in [f] of missing features, in tensor order.
-        numeric: float64 [1, k], gaps filled.
+        numbers: k numbers, gaps filled.
         texts: m categories, "" = missing.
     """
 
@@ -192,7 +192,7 @@ class PlainPrediction(NamedTuple):
     lower: float
     upper: float
     gaps: Sequence[int]
-    numeric: Floats
+    numbers: Sequence[float]
     texts: Sequence[str]
 
 

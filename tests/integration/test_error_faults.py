@@ -10,8 +10,8 @@ import pytest
 
 from ridgeline_server import errors
 from ridgeline_server.app import App
-from ridgeline_server.engine.model import OnnxGraph
 from ridgeline_server.transport.status import CODES
+from support.gate import before_each_run
 from support.status import refused
 from support.wire import DOORS, TIMEOUT, Wire, connect, record
 
@@ -38,7 +38,7 @@ def test_the_unforeseen_is_told_as_a_request_id_and_nothing_else(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(OnnxGraph, "run", fail)
+    before_each_run(monkeypatch, fail)
     monkeypatch.setattr("ridgeline_server.transport.servicer.description", fail)
     with caplog.at_level(logging.ERROR):
         refusals = [

@@ -14,7 +14,7 @@ import pytest
 from google.protobuf.message import Message
 
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_server.engine.model import OnnxGraph
+from support.gate import before_each_run
 from support.process import free_ports, server_process
 from support.servers import new_app, serving
 from support.status import HEADER_LIST_LIMIT, Refusal, decode
@@ -98,7 +98,7 @@ def test_a_call_that_fails_by_the_servers_fault_is_a_warning_and_its_traceback_s
     def fail(*_: object) -> None:
         raise RuntimeError("disk /dev/sda1 is on fire")
 
-    monkeypatch.setattr(OnnxGraph, "run", fail)
+    before_each_run(monkeypatch, fail)
     refusal = refused(wire, GOOD, "order-66")
     (cause, (level, _, fields)) = lines()
     assert cause[:2] == ("ERROR", "request order-66 failed")

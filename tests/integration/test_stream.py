@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.app import App
-from ridgeline_server.engine.model import OnnxGraph
-from support.gate import Gate
+from support.gate import Gate, before_each_run
 from support.servers import new_app, serving
 from support.status import decode
 from support.wire import SERVICE, TIMEOUT, Wire, batch_request, columns, connect, record
@@ -119,14 +118,13 @@ def test_a_bad_row_is_a_row_error_of_its_chunk(wire: Wire) -> None:
 
 
 def test_what_nobody_foresaw_is_internal_in_its_place(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, secrets = OnnxGraph.run, iter([True, False])
+    secrets = iter([True, False])
 
-    def run(graph: OnnxGraph, *arguments: Any) -> Any:
+    def fail_once() -> None:
         if next(secrets):
             raise KeyError("a secret")
-        return real(graph, *arguments)
 
-    monkeypatch.setattr(OnnxGraph, "run", run)
+    before_each_run(monkeypatch, fail_once)
     first, second = results(wire, [chunk(0, record()), chunk(1, record())])
     assert first.error.code == code_pb2.INTERNAL
     assert "secret" not in str(first)

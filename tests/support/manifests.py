@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -127,6 +127,9 @@ class FormulaGraph:
                 for texts in feed[CATEGORICAL_INPUT]
             ]
         )
+
+    def run_row(self, output: str, name: str, values: Sequence[float]) -> float:
+        return float(self.run(output, {name: np.array([values])})[0, 0])
 
 
 def version(of: Manifest | None = None) -> Version:

@@ -11,8 +11,10 @@ from ridgeline.artifact import LinearForm
 from ridgeline_server.domain import Floats, Strings
 
 
-def contributions(linear: LinearForm, numeric: Floats, categorical: Sequence[str]) -> dict[str, float]:
-    """What each feature adds to the price of one row: numeric float64 [k], categorical object [m]."""
+def contributions(
+    linear: LinearForm, numeric: Floats | Sequence[float], categorical: Sequence[str]
+) -> dict[str, float]:
+    """What each feature adds to the price of one row of k numbers, NaN = missing, and m texts."""
     amounts: dict[str, float] = {}
     for term, value in zip(linear.numeric, numeric, strict=True):
         used = term.fill if math.isnan(value) else float(value)

@@ -71,11 +71,9 @@ class RowPlan:
         parts = np.split(plan.effects, starts[1:]) if len(starts) else []
         return cls(plan.numbers, tuple(part.tolist() for part in parts))
 
-    def model_price(self, numeric: Floats, levels: Sequence[int]) -> float:
-        """Price a row: float64 [1, k] without gaps, and the level of each of m categorical features."""
-        price = (
-            float(self.numbers.run(NUMERIC_OUTPUT, {NUMERIC_INPUT: numeric})[0, 0]) if self.numbers else 0.0
-        )
+    def model_price(self, numeric: Sequence[float], levels: Sequence[int]) -> float:
+        """Price a row: k numbers without gaps, and the level of each of m categorical features."""
+        price = self.numbers.run_row(NUMERIC_OUTPUT, NUMERIC_INPUT, numeric) if self.numbers else 0.0
         for effects, level in zip(self.effects, levels, strict=True):
             price += effects[level]
         return price

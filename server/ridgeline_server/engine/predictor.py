@@ -86,7 +86,7 @@ def _mark(checked: CheckedBatch, flags: Ints) -> None:
         flags[at] |= NoticeKind.FEATURE_IGNORED.bit
 
 
-def explain(version: Version, numeric: Floats, texts: Sequence[str]) -> Explanation:
+def explain(version: Version, numeric: Floats | Sequence[float], texts: Sequence[str]) -> Explanation:
     """Say what each feature adds to a row's model price: k numbers, NaN = missing, and m texts in tensor
     order. Exact to 1e-6: the model is linear."""
     amounts = contributions(version.linear, numeric, texts)

@@ -7,11 +7,11 @@ import io
 import numpy as np
 
 from ridgeline.artifact import GOLDEN_FILE, LINEAR_FILE, MODEL_FILE, PARITY_TOLERANCE, LinearForm
-from ridgeline_server.domain import Floats
+from ridgeline_server.domain import Categories, Floats
 from ridgeline_server.engine.categories import of_texts
 from ridgeline_server.engine.graphs import Graphs
 from ridgeline_server.engine.linear import linear_prices
-from ridgeline_server.engine.plan import Plan
+from ridgeline_server.engine.plan import Plan, RowPlan
 from ridgeline_server.engine.schema import Schema
 
 
@@ -19,7 +19,7 @@ def golden_problems(
     content: bytes, schema: Schema, graphs: Graphs, linear: LinearForm, plan: Plan
 ) -> list[str]:
     """Score the rows of golden.npz with the graph, the formula and the plan, which must agree with the graph
-    in every bit; whatever goes wrong is a problem."""
+    in every bit, for all rows at once and for each alone; whatever goes wrong is a problem."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as golden:
             numeric = np.ascontiguousarray(golden["numeric"], dtype=np.float64)
@@ -32,14 +32,23 @@ def golden_problems(
         graph = graphs.prices(numeric, categorical)
         formula = linear_prices(linear, numeric, categorical)
         gaps = np.flatnonzero(np.isnan(numeric))
-        served = plan.model_prices(numeric, gaps, of_texts(schema, categorical))
+        categories = of_texts(schema, categorical)
+        served = plan.model_prices(numeric, gaps, categories)
+        alone = _one_by_one(plan, numeric, categories)
     except Exception as error:  # noqa: BLE001  # of NumPy, zipfile or onnxruntime: not fit to serve
         return [f"{GOLDEN_FILE} cannot be scored: {error}"]
     return [
         *_differences("the graph", graph, expected),
         *_differences(LINEAR_FILE, formula, expected),
         *_differences(f"{MODEL_FILE} in parts", served, graph, tolerance=0.0),
+        *_differences(f"{MODEL_FILE} in parts, row by row,", alone, graph, tolerance=0.0),
     ]
+
+
+def _one_by_one(plan: Plan, filled: Floats, categories: Categories) -> Floats:
+    one = RowPlan.of(plan)
+    rows = zip(filled.tolist(), categories.levels.T.tolist(), strict=True)
+    return np.array([one.model_price(numbers, levels) for numbers, levels in rows])
 
 
 def _differences(

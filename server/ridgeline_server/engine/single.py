@@ -64,23 +64,19 @@ class Singles:
         gaps += [k + at for at, level in enumerate(levels) if not level]
         if len(gaps) > self._most_missing or not self._limits.required.isdisjoint(gaps):
             return None
-        numeric, sane = np.array([values]), self._range
-        price = self._plan.model_price(numeric, levels)
+        sane = self._range
+        price = self._plan.model_price(values, levels)
         if not sane.min <= price <= sane.max:
             return None
         lower = min(max(price - self._half, sane.min), sane.max)
         upper = min(max(price + self._half, sane.min), sane.max)
-        return PlainPrediction(price, lower, upper, gaps, numeric, texts)
+        return PlainPrediction(price, lower, upper, gaps, values, texts)
 
     def _filled(self, numbers: Sequence[float]) -> tuple[list[float], list[int]] | None:
         """The numbers with their gaps filled, and where those are; None when one is not inside its range."""
-        limits = self._limits
-        values = list(numbers)
-        gaps = [
-            at
-            for at, (x, low, high) in enumerate(zip(values, limits.low, limits.high, strict=True))
-            if not low <= x <= high
-        ]
+        limits, values = self._limits, list(numbers)
+        low, high = limits.low, limits.high
+        gaps = [at for at, x in enumerate(values) if not low[at] <= x <= high[at]]
         for at in gaps:
             if values[at] == values[at]:
                 return None

@@ -56,7 +56,7 @@ class PricingServicer:
         answers, record_id = self._answers(version), request.record.record_id
         if isinstance(answer, PlainPrediction):
             call.priced(version, tally_plain(answer))
-            parts, row = answers.plain(answer, record_id, self._new_id()), (answer.numeric[0], answer.texts)
+            parts, row = answers.plain(answer, record_id, self._new_id()), (answer.numbers, answer.texts)
         else:
             call.priced(version, tally(answer))
             _raise_refusal(version, answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from ridgeline.artifact import ArtifactError, digest
 from ridgeline_server.engine.artifact import load
+from ridgeline_server.engine.model import OnnxGraph
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -96,6 +98,15 @@ def test_golden_rows_that_prove_nothing_are_refused(
 def test_a_graph_that_is_none_is_refused(version: Path) -> None:
     forge(version, "model.onnx", b"no graph")
     with pytest.raises(ArtifactError, match="onnxruntime cannot load the graph"):
+        load(version)
+
+
+def test_a_runtime_that_prices_a_row_alone_otherwise_is_refused(
+    version: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = OnnxGraph.run_row
+    monkeypatch.setattr(OnnxGraph, "run_row", lambda *of: math.nextafter(real(*of), math.inf))
+    with pytest.raises(ArtifactError, match="row by row, prices .* golden rows wrong"):
         load(version)
 
 
