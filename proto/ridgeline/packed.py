@@ -62,6 +62,11 @@ def message(number: int, parts: Iterable[Part]) -> list[Part]:
     return [head, *content]
 
 
+def short_message(number: int, content: bytes) -> bytes:
+    """What `message` says of one part, in one piece: for many that are small."""
+    return _varint(number << 3 | _LENGTH_DELIMITED) + _varint(len(content)) + content
+
+
 def _varint(number: int) -> bytes:
     if number < _MORE:
         return _ONE_BYTE[number]

@@ -47,7 +47,7 @@ class Answers:
         self._version = version
         self._head = head.SerializeToString()
         number = pb.Prediction.NOTICES_FIELD_NUMBER
-        self._imputed = [b"".join(packed.message(number, [_notice(n)])) for n in version.imputed]
+        self._imputed = [packed.short_message(number, _notice(n)) for n in version.imputed]
 
     def plain(self, answer: PlainPrediction, record_id: str, answer_id: str) -> list[Part]:
         """The parts of a serialised pb.PredictResponse, all but an explanation."""
@@ -60,15 +60,15 @@ class Answers:
         """The parts of a serialised pb.PredictResponse, all but an explanation."""
         numbers = (answer.price, answer.model_price, answer.lower, answer.upper)
         parts = [_four_prices(*(values.item() for values in numbers)), *_rest(record_id, answer.flags.item())]
-        for notice in row_notices(self._version, answer):
-            parts += packed.message(pb.Prediction.NOTICES_FIELD_NUMBER, [_notice(notice)])
+        number = pb.Prediction.NOTICES_FIELD_NUMBER
+        parts += [packed.short_message(number, _notice(n)) for n in row_notices(self._version, answer)]
         return self._parts(parts, answer_id)
 
     def _parts(self, prediction: list[Part], answer_id: str) -> list[Part]:
         fields = pb.PredictResponse
         return [
             self._head,
-            *packed.message(fields.PREDICTION_SET_ID_FIELD_NUMBER, [answer_id.encode()]),
+            packed.short_message(fields.PREDICTION_SET_ID_FIELD_NUMBER, answer_id.encode()),
             *packed.message(fields.PREDICTION_FIELD_NUMBER, prediction),
         ]
 
@@ -134,7 +134,7 @@ def _notice_counts(version: Version, answer: PredictionBatch) -> Iterator[Part]:
     for kind, feature, count in notice_counts(version, answer):
         # a name that was ignored is a caller's, and there is no end of those
         head = _counted(kind, feature) if kind is NoticeKind.FEATURE_IGNORED else _kept(kind, feature)
-        yield from packed.message(number, [head, packed.count(count_number, count)])
+        yield packed.short_message(number, head + packed.count(count_number, count))
 
 
 def _counted(kind: NoticeKind, feature: str) -> bytes:

@@ -66,3 +66,11 @@ def test_a_message_gets_one_more_field_and_has_it_even_when_it_is_empty(content:
     made = b"".join([pb.ChunkResult(sequence=7).SerializeToString(), *more])
     assert pb.ChunkResult.FromString(made) == pb.ChunkResult(sequence=7, predictions=content)
     assert pb.ChunkResult.FromString(made).WhichOneof("outcome") == "predictions"
+
+
+@pytest.mark.parametrize("length", [0, 1, 127, 128, 20_000])
+def test_a_short_message_is_protobufs_bytes(length: int) -> None:
+    text = "n" * length
+    made = packed.short_message(pb.NoticeCount.FEATURE_FIELD_NUMBER, text.encode())
+    assert pb.NoticeCount.FromString(made) == pb.NoticeCount(feature=text)
+    assert [made] == [b"".join(packed.message(pb.NoticeCount.FEATURE_FIELD_NUMBER, [text.encode()]))]
