@@ -150,9 +150,9 @@ openloop: $(if $(TARGET),$(INSTALLED),default-model) ## Open-loop load; RATE=100
 	  --connections $(or $(CONNECTIONS),4) $(if $(BATCH_ROWS),--rows $(BATCH_ROWS)) $(if $(TARGET),--target $(TARGET)) --models $(MODELS)
 
 .PHONY: callers
-callers: $(if $(TARGET),$(INSTALLED),default-model) ## Throughput and latency with 1 to CALLERS=256 callers, closed loop; SECONDS=4 TARGET
-	@$(BIN)/python loadtests/callers.py --most $(or $(CALLERS),256) --seconds $(or $(SECONDS),4) \
-	  $(if $(TARGET),--target $(TARGET)) --models $(MODELS)
+callers: $(if $(TARGET),$(INSTALLED),default-model) ## Throughput and latency with 1 to CALLERS=256 callers, closed loop; SECONDS=4 TARGET WORKERS=2 FLAGS=--unpinned
+	@$(BIN)/python loadtests/callers.py --most $(or $(CALLERS),256) --seconds $(or $(SECONDS),4) $(if $(WORKERS),--workers $(WORKERS)) \
+	  $(FLAGS) $(if $(TARGET),--target $(TARGET)) --models $(MODELS)
 
 .PHONY: bench
 bench: default-model ## CPU of a price beside a bare echo and beside onnxruntime alone; ROUNDS=7 SECONDS=2 ONLY=unary FLAGS=--features

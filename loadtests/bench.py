@@ -82,6 +82,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each server in each round")
     parser.add_argument("--only", default="", help="the section whose name begins so")
     parser.add_argument("--features", action="store_true", help="the server beside itself without a feature")
+    parser.add_argument(
+        "--slowed", action="store_true", help="a server that prices five times: --check fails"
+    )
     parser.add_argument("--unpinned", action="store_true", help="let the system choose the CPUs")
     parser.add_argument("--check", action="store_true", help="compare with the recorded ratios")
     parser.add_argument("--record", action="store_true", help="record the ratios")
@@ -101,7 +104,7 @@ def _measured(arguments: argparse.Namespace, console: Console) -> tuple[Results,
             running_servers = stack.enter_context(
                 servers_without(arguments.models)
                 if arguments.features
-                else servers(arguments.models, version, replies)
+                else servers(arguments.models, version, replies, slowed=arguments.slowed)
             )
         stack.enter_context(on_cpus(others))
         progress = stack.enter_context(Progress(console=console))

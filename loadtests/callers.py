@@ -65,7 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     steps: list[Step] = []
     try:
         with server_of(
-            arguments.target, arguments.models, arguments.server_pid, apart=not arguments.unpinned
+            arguments.target,
+            arguments.models,
+            arguments.server_pid,
+            apart=not arguments.unpinned and arguments.workers == 1,
+            workers=arguments.workers,
         ) as (address, pid):
             asked = price_calls(address)
             gc.freeze()  # what is here stays: the collector need not look at it again and again
@@ -92,6 +96,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--server-pid", type=int, help="of a local target: its CPU time is reported")
     parser.add_argument("--models", type=Path, default=Path("models"), help="for a server that is started")
     parser.add_argument("--unpinned", action="store_true", help="do not give a server that is started a CPU")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="of a server that is started; several are never given a CPU"
+    )
     parser.add_argument("--json", action="store_true", help="a JSON list instead of a table")
     arguments = parser.parse_args(argv)
     if not 1 <= arguments.most <= 10_000 or not 0 < arguments.seconds <= 3600:

@@ -50,13 +50,17 @@ class Section:
 
 
 @contextmanager
-def servers(models: Path, version: Path, replies: tuple[int, int, int]) -> Iterator[dict[str, RunningServer]]:
-    """All three, one process each, until the block ends."""
+def servers(
+    models: Path, version: Path, replies: tuple[int, int, int], *, slowed: bool = False
+) -> Iterator[dict[str, RunningServer]]:
+    """All three, one process each, until the block ends; `slowed`: a price server that prices five times."""
     address = "127.0.0.1:0"
     commands = {
         ECHO: [sys.executable, str(_PEERS / "echo.py"), address, *map(str, replies)],
         BARE: [sys.executable, str(_PEERS / "bare.py"), address, str(version)],
-        RIDGELINE: serve_command(models),
+        RIDGELINE: serve_command(models, [sys.executable, str(_PEERS / "slowed.py")])
+        if slowed
+        else serve_command(models),
     }
     with _all_running(commands) as started:
         yield started

@@ -31,7 +31,7 @@ class RunningServer:
 
 @contextmanager
 def server_of(
-    target: str, models: Path, pid: int | None = None, *, apart: bool = False
+    target: str, models: Path, pid: int | None = None, *, apart: bool = False, workers: int = 1
 ) -> Iterator[tuple[str, int | None]]:
     """Address and process id of the server to measure: `target`, or one of `models` until the block ends.
 
@@ -40,6 +40,7 @@ def server_of(
         models: what a server of its own serves.
         pid: of the target, None where it is not known.
         apart: keep a server of its own on the first CPU, and this thread and those it starts on the others.
+        workers: processes of a server of its own.
 
     Raises:
         ServerFailed: a server of its own does not serve.
@@ -47,7 +48,7 @@ def server_of(
     if target:
         yield target, pid
         return
-    flags = ("--pin-cpu",) if apart else ()
+    flags = (*(("--pin-cpu",) if apart else ()), "--workers", str(workers))
     with running_server(models, *flags) as server, on_cpus(split_cpus()[1] if apart else None):
         yield server.address, server.pid
 
@@ -115,7 +116,7 @@ def _address(log: IO[str]) -> str:
     said = []
     for line in log:
         said.append(line)
-        if found := re.search(r"serving on (\S+:\d+)", line):
+        if found := re.search(r"serving on (\S+:\d+)(?!.* worker=)", line):  # all workers, not the first
             return found[1]
     raise ServerFailed("".join(said).strip() or "the server ended without a word")
 

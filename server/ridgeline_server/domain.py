@@ -178,12 +178,14 @@ class Tally(NamedTuple):
 
 
 class PlainPrediction(NamedTuple):
-    """A guarded price of one record about which there is nothing to say but what is missing.
+    """The price of one record that is the model's own and sane: the guard did nothing.
 
     Attributes:
         price: the model's and the guard's.
         lower, upper: the prediction interval.
-        gaps: places in [f] of missing features, in tensor order.
+        flags: bits of NoticeKind.
+        gaps, unknown, outside: places in [f] of missing features, of categories that training did not see and
+            of numbers outside their training range, in tensor order.
         numbers: k numbers, gaps filled.
         texts: m categories, "" = missing.
     """
@@ -191,7 +193,10 @@ class PlainPrediction(NamedTuple):
     price: float
     lower: float
     upper: float
+    flags: int
     gaps: Sequence[int]
+    unknown: Sequence[int]
+    outside: Sequence[int]
     numbers: Sequence[float]
     texts: Sequence[str]
 

@@ -1,4 +1,4 @@
-"""The short way says of a record what the long way says, bit for bit; what is odd goes the long way."""
+"""The short way says what the long way says, bit for bit; the refused and the guarded go the long way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ridgeline.artifact import Guard
 from ridgeline_server.domain import CategoricalColumn, PredictionBatch, PredictOptions, RecordBatch
 from ridgeline_server.engine.artifact import Version
-from ridgeline_server.engine.notices import row_notices
+from ridgeline_server.engine.notices import row_notices, unseen_notices
 from ridgeline_server.engine.predictor import explain, predict
 from ridgeline_server.engine.tally import tally, tally_plain
 from support.manifests import manifest, version
@@ -60,8 +60,10 @@ def test_both_ways_say_the_same(which: str, row: tuple[float, float], brand: str
     checked = expected.checked
     assert checked.refused is None
     assert len(answer.gaps) == checked.missing_count[0]
+    assert answer.flags == expected.flags[0]
     assert tally_plain(answer) == tally(expected)
-    assert [of.imputed[place] for place in answer.gaps] == row_notices(of, expected)
+    notices = [*(of.imputed[place] for place in answer.gaps), *unseen_notices(of, answer)]
+    assert notices == row_notices(of, expected)
     (texts,) = checked.categories.texts(np.array([0]))
     assert explain(of, answer.numbers, answer.texts) == explain(of, checked.numeric[0], texts)
 
@@ -72,6 +74,9 @@ def test_both_ways_say_the_same(which: str, row: tuple[float, float], brand: str
         ([8.0, 6.0], "Acme", "phone"),
         ([math.nan, 6.0], "Acme", ""),
         ([2.0, 5.1], "NA", "phone"),
+        ([1.5, 6.0], "Acme", "phone"),  # outside training
+        ([8.0, 6.0], "who", "phone"),  # never seen
+        ([8.0, math.nan], "who", "n/a"),
     ],
 )
 def test_a_plain_record_goes_the_short_way(row: list[float], brand: str, category: str) -> None:
@@ -81,9 +86,8 @@ def test_a_plain_record_goes_the_short_way(row: list[float], brand: str, categor
 @pytest.mark.parametrize(
     ("row", "brand", "category"),
     [
-        ([1.5, 6.0], "Acme", "phone"),  # outside training
         ([math.inf, 6.0], "Acme", "phone"),
-        ([8.0, 6.0], "who", "phone"),  # never seen
+        ([0.1, 6.0], "Acme", "phone"),  # not valid
         ([8.0, 6.0], "", "phone"),  # required
         ([math.nan, math.nan], "Acme", ""),  # too many missing
         ([60.0, 6.0], "Acme", "phone"),  # clamped

@@ -35,7 +35,7 @@ from ridgeline.artifact import (
 from ridgeline.guard import GuardRule
 from ridgeline_server.domain import CategoricalColumn, Floats, RecordBatch
 from ridgeline_server.engine.artifact import Version
-from ridgeline_server.engine.imputed import imputed_notices
+from ridgeline_server.engine.cell_notices import imputed_notices
 from ridgeline_server.engine.model import Graph
 from ridgeline_server.engine.plan import Plan, tabulate
 from ridgeline_server.engine.schema import Schema

@@ -25,8 +25,8 @@ from ridgeline.artifact import (
 from ridgeline.guard import GuardRule
 from ridgeline_server.domain import Notice
 from ridgeline_server.engine.categories import of_texts
+from ridgeline_server.engine.cell_notices import imputed_notices
 from ridgeline_server.engine.graphs import Graphs
-from ridgeline_server.engine.imputed import imputed_notices
 from ridgeline_server.engine.plan import Plan, tabulate
 from ridgeline_server.engine.proof import golden_problems
 from ridgeline_server.engine.schema import Schema

@@ -7,10 +7,9 @@ import math
 import numpy as np
 
 from ridgeline.notices import NoticeKind
-from ridgeline_server.domain import Notice, PredictionBatch
+from ridgeline_server.domain import Notice, PlainPrediction, PredictionBatch
 from ridgeline_server.engine.artifact import Version
-
-_LONGEST_TEXT = 200  # of a caller's text that is told back
+from ridgeline_server.engine.cell_notices import outside_notice, unknown_notice
 
 _ROW_KINDS = (
     NoticeKind.CLAMPED_LOW,
@@ -73,21 +72,19 @@ def _cause(version: Version, answer: PredictionBatch, row: int) -> str:
 
 
 def _cell_notice(version: Version, answer: PredictionBatch, row: int, kind: NoticeKind, at: int) -> Notice:
-    feature = version.schema.features[at]
-    width = len(version.schema.numeric)
+    feature, width = version.schema.features[at], len(version.schema.numeric)
     if kind is NoticeKind.UNKNOWN_CATEGORY:
-        value = answer.checked.categories.text(row, at - width)[:_LONGEST_TEXT]
-        message = (
-            f"{feature.name!r} is {value!r}, never seen in training: no category's effect is in the price"
-        )
-        return Notice(kind, message, feature.name, received=value)
-    number = float(answer.checked.numeric[row, at])
-    if feature.training_min is None:
-        seen = "training saw no value of it"
-    else:
-        span = f"{feature.training_min:.15g} to {feature.training_max:.15g}"
-        seen = f"training saw {span} {feature.unit}".rstrip()
-    return Notice(kind, f"{feature.name!r} is {number:.15g}: {seen}", feature.name, received=repr(number))
+        return unknown_notice(feature, answer.checked.categories.text(row, at - width))
+    return outside_notice(feature, float(answer.checked.numeric[row, at]))
+
+
+def unseen_notices(version: Version, answer: PlainPrediction) -> list[Notice]:
+    """The notices of one record that are not about what is missing, in the order of `row_notices`."""
+    features, width = version.schema.features, len(version.schema.numeric)
+    return [
+        *(unknown_notice(features[at], answer.texts[at - width]) for at in answer.unknown),
+        *(outside_notice(features[at], answer.numbers[at]) for at in answer.outside),
+    ]
 
 
 def notice_counts(version: Version, answer: PredictionBatch) -> list[tuple[NoticeKind, str, int]]:

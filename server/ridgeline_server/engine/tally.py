@@ -6,11 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ridgeline.notices import NoticeKind
 from ridgeline_server.domain import Ints, PlainPrediction, PredictionBatch, Tally
-
-_CLEAN = ((0, 1),)
-_IMPUTED = ((NoticeKind.IMPUTED.bit, 1),)
 
 
 def tally(answer: PredictionBatch) -> Tally:
@@ -23,7 +19,7 @@ def tally(answer: PredictionBatch) -> Tally:
 
 def tally_plain(answer: PlainPrediction) -> Tally:
     """What `tally` says of such a record."""
-    return Tally(1, _IMPUTED if answer.gaps else _CLEAN, 1, answer.upper - answer.lower)
+    return Tally(1, ((answer.flags, 1),), 1, answer.upper - answer.lower)
 
 
 def _by_value(flags: Ints) -> Sequence[tuple[int, int]]:

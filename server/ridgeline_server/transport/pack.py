@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import cast
 
@@ -17,7 +17,7 @@ from ridgeline.packed import Part
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.domain import Explanation, Notice, PlainPrediction, PredictionBatch
 from ridgeline_server.engine.artifact import Version
-from ridgeline_server.engine.notices import notice_bitmaps, notice_counts, row_notices
+from ridgeline_server.engine.notices import notice_bitmaps, notice_counts, row_notices, unseen_notices
 
 _FIXED64 = 1
 _PRICE_TAGS = tuple(
@@ -46,22 +46,21 @@ class Answers:
         head = pb.PredictResponse(model=model_ref(version), currency_code=version.manifest.currency)
         self._version = version
         self._head = head.SerializeToString()
-        number = pb.Prediction.NOTICES_FIELD_NUMBER
-        self._imputed = [packed.short_message(number, _notice(n)) for n in version.imputed]
+        self._imputed = _packed_notices(version.imputed)
 
     def plain(self, answer: PlainPrediction, record_id: str, answer_id: str) -> list[Part]:
         """The parts of a serialised pb.PredictResponse, all but an explanation."""
         prices = _four_prices(answer.price, answer.price, answer.lower, answer.upper)
         notices = [self._imputed[place] for place in answer.gaps]
-        flags = NoticeKind.IMPUTED.bit if notices else 0
-        return self._parts([prices, *_rest(record_id, flags), *notices], answer_id)
+        if answer.unknown or answer.outside:
+            notices += _packed_notices(unseen_notices(self._version, answer))
+        return self._parts([prices, *_rest(record_id, answer.flags), *notices], answer_id)
 
     def full(self, answer: PredictionBatch, record_id: str, answer_id: str) -> list[Part]:
         """The parts of a serialised pb.PredictResponse, all but an explanation."""
         numbers = (answer.price, answer.model_price, answer.lower, answer.upper)
         parts = [_four_prices(*(values.item() for values in numbers)), *_rest(record_id, answer.flags.item())]
-        number = pb.Prediction.NOTICES_FIELD_NUMBER
-        parts += [packed.short_message(number, _notice(n)) for n in row_notices(self._version, answer)]
+        parts += _packed_notices(row_notices(self._version, answer))
         return self._parts(parts, answer_id)
 
     def _parts(self, prediction: list[Part], answer_id: str) -> list[Part]:
@@ -79,10 +78,13 @@ def _rest(record_id: str, flags: int) -> list[Part]:
     return [pb.Prediction(record_id=record_id, flags=flags).SerializeToString()]
 
 
-def _notice(n: Notice) -> bytes:
-    return pb.Notice(
-        kind=_KINDS[n.kind], feature=n.feature, received=n.received, used=n.used, message=n.message
-    ).SerializeToString()
+def _packed_notices(notices: Iterable[Notice]) -> list[bytes]:
+    messages = (
+        pb.Notice(kind=_KINDS[n.kind], feature=n.feature, received=n.received, used=n.used, message=n.message)
+        for n in notices
+    )
+    number = pb.Prediction.NOTICES_FIELD_NUMBER
+    return [packed.short_message(number, message.SerializeToString()) for message in messages]
 
 
 def _four_prices(*prices: float) -> bytes:
