@@ -13,6 +13,7 @@ import grpc
 import pytest
 
 from ridgeline.v1 import pricing_service_pb2 as pb
+from ridgeline.v1.pricing_service_pb2_grpc import PricingServiceStub
 from support.gate import Gate
 from support.servers import new_app, serving
 from support.status import decode, refused
@@ -72,6 +73,23 @@ def test_a_shed_call_does_not_wait_for_its_message_and_health_is_answered_beside
     assert one_thread.check() == SERVING
     gate.open()
     working.result()
+
+
+@pytest.mark.parametrize("most_waiting", [10, 1_000])
+def test_any_number_of_calls_on_one_connection_is_answered_or_shed_with_a_pushback(
+    toy_models: Path, most_waiting: int
+) -> None:
+    # whoever has no retries would see the streams that gRPC itself refuses
+    options = [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
+    with serving(toy_models, max_waiting_calls=most_waiting) as app:
+        with grpc.insecure_channel(app.address, options) as channel:
+            predict = PricingServiceStub(channel).Predict
+            calls = [predict.future(REQUEST, timeout=TIMEOUT) for _ in range(2 * most_waiting + 500)]
+            shed = [decode(call) for call in calls if call.exception() is not None]
+    assert len(shed) < len(calls)
+    assert {(refusal.code, refusal.reason) for refusal in shed} <= {
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
+    }
 
 
 @pytest.mark.parametrize("call", [*DOORS, "describe", "header only"])

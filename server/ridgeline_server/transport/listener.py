@@ -33,6 +33,7 @@ from ridgeline_server.transport.servicer import SERVICE, PricingServicer
 from ridgeline_server.transport.stream import PricingStream
 
 _PUSHBACK_MS = 100
+_LEAST_STREAMS = 4_096
 
 
 class Listener:
@@ -183,9 +184,9 @@ def _options(settings: Settings) -> Sequence[tuple[str, int]]:
     return (
         *(_SHARED if settings.workers > 1 else _ALONE),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
-        # Rapid-reset protection only works with a limit. Callers should queue beyond it; under a flood some
-        # calls of a connection that has so many under way are refused instead, with a bare UNAVAILABLE.
-        ("grpc.max_concurrent_streams", 128),
+        # Rapid-reset protection only works with a limit. gRPC refuses streams beyond it with a bare
+        # UNAVAILABLE, so it lies well above the calls that may wait: those beyond we refuse ourselves.
+        ("grpc.max_concurrent_streams", max(_LEAST_STREAMS, 4 * settings.max_waiting_calls)),
         # A silent socket is closed after ten seconds, not two minutes.
         ("grpc.server_handshake_timeout_ms", 10_000),
         # Clients may ping every 30 s; the default would cut those that ping every minute.
