@@ -159,6 +159,10 @@ bench: default-model ## CPU of a price beside a bare echo and beside onnxruntime
 	@$(BIN)/python loadtests/bench.py --rounds $(or $(ROUNDS),7) --seconds $(or $(SECONDS),2) $(if $(ONLY),--only $(ONLY)) \
 	  $(FLAGS) --models $(MODELS)
 
+.PHONY: stream-rate
+stream-rate: default-model ## Rows a second through PredictStream and the Python client; ROWS=500000 ROUNDS=5
+	@$(BIN)/python loadtests/stream_rate.py --rows $(or $(ROWS),500000) --rounds $(or $(ROUNDS),5) --models $(MODELS)
+
 .PHONY: startup
 startup: default-model ## Start to the first healthy answer, memory idle and after CALLS=20000 calls; STARTS=5
 	@$(BIN)/python loadtests/startup.py --starts $(or $(STARTS),5) --calls $(or $(CALLS),20000) --models $(MODELS)
