@@ -16,6 +16,7 @@ SHORT_FORMS: Mapping[str, Mapping[str, object]] = {
     "callers": {"CALLERS": 2, "SECONDS": 1},
     "bench": {"ONLY": "unary", "ROUNDS": 1, "SECONDS": 0.2, "FLAGS": "--json"},
     "startup": {"STARTS": 1, "CALLS": 50},
+    "stream-rate": {"ROWS": 20_000, "ROUNDS": 1},
 }
 """Variables with which `make`'s long proofs run here, whatever the page says."""
 
@@ -109,8 +110,8 @@ def in_short_form(command: str) -> str:
     if not is_long_proof(command):
         return command
     form = SHORT_FORMS[command.split()[1]]
-    words = [word for word in command.split() if word.partition("=")[0] not in form]
-    return " ".join([*words, *(f"{name}={value}" for name, value in form.items())])
+    words = [word for word in shlex.split(command) if word.partition("=")[0] not in form]
+    return shlex.join([*words, *(f"{name}={value}" for name, value in form.items())])
 
 
 def unknown_variables(command: str, makefile: str) -> list[str]:

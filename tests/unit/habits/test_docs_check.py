@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,14 @@ def test_figures_of_other_commands_of_make_count() -> None:
 def test_a_short_form_is_one_of_the_makefile(target: str) -> None:
     assert re.search(rf"^{target}: .*## ", MAKEFILE, re.MULTILINE)
     assert rules.unknown_variables(rules.in_short_form(f"make {target}"), MAKEFILE) == []
+
+
+def test_a_short_form_replaces_variables_of_several_words() -> None:
+    short = shlex.split(
+        rules.in_short_form('make bench FLAGS="--check --slowed" ROUNDS=9 MODELS="my models"')
+    )
+    assert short[:3] == ["make", "bench", "MODELS=my models"]
+    assert {"ROUNDS=1", "FLAGS=--json"} <= set(short)
 
 
 @pytest.mark.parametrize(
