@@ -96,11 +96,11 @@ class Singles:
         if limits.missing and not limits.missing.isdisjoint(values):
             return None
         gaps = [at for at in odd if values[at] != values[at]]
-        for at in gaps:
-            values[at] = limits.fill[at]
-        outside = [at for at in odd if at not in gaps] if len(gaps) < len(odd) else []
+        outside = [at for at in odd if values[at] == values[at]]
         if not all(limits.lowest[at] <= values[at] <= limits.highest[at] for at in outside):
             return None
+        for at in gaps:
+            values[at] = limits.fill[at]
         return values, gaps, outside
 
     def _leveled(self, texts: Sequence[str]) -> tuple[Sequence[str], list[int], list[int]]:
