@@ -66,7 +66,7 @@ class App:
         parts = (self._lifecycle.catalog, limits, new_prediction_set_id)
         servicer, streams = PricingServicer(*parts), PricingStream(*parts)
         self._metrics = Metrics(_METHODS, self._is_serving) if settings.metrics else None
-        calls = Calls(_observers(self._metrics), settings.slow_call_s, tracer)
+        calls = Calls(_observers(self._metrics), settings.slow_call_s, tracer, settings.max_call_s)
         self._listener = Listener(settings, servicer, streams, self._lifecycle.refusal, calls)
         if self._metrics:
             for pool, readings in self._listener.readings().items():

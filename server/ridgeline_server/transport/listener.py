@@ -187,6 +187,10 @@ def _options(settings: Settings) -> Sequence[tuple[str, int]]:
         # Rapid-reset protection only works with a limit. gRPC refuses streams beyond it with a bare
         # UNAVAILABLE, so it lies well above the calls that may wait: those beyond we refuse ourselves.
         ("grpc.max_concurrent_streams", max(_LEAST_STREAMS, 4 * settings.max_waiting_calls)),
+        # Beyond them descriptors run out, and then nobody gets in, not even a probe.
+        ("grpc.max_allowed_incoming_connections", settings.max_connections),
+        # Uncompressed messages only: numbers do not shrink, and few bytes could become very many.
+        ("grpc.compression_enabled_algorithms_bitset", 1),
         # A silent socket is closed after ten seconds, not two minutes.
         ("grpc.server_handshake_timeout_ms", 10_000),
         # Clients may ping every 30 s; the default would cut those that ping every minute.

@@ -7,6 +7,7 @@ grpcio's one serving thread.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias, TypeVar
@@ -14,9 +15,9 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from ridgeline_server.errors import DeadlinePassed, MalformedMessage, NotReady, PricingError
+from ridgeline_server.errors import MalformedMessage, NotReady, PricingError
 from ridgeline_server.monitoring.observer import Observers
-from ridgeline_server.transport.call import Call, Calls
+from ridgeline_server.transport.call import Call, Calls, arrived
 from ridgeline_server.transport.pool import ParkingPool, PoolLimits
 from ridgeline_server.transport.receive import next_message
 from ridgeline_server.transport.status import WireStatus
@@ -59,6 +60,7 @@ class ServiceHandler(grpc.GenericRpcHandler):
         handler = self._handlers.get(details.method)
         if handler is None:
             return None
+        arrived.set(time.perf_counter())
         refusal = self._admit()
         return handler if refusal is None else self._refuse(details.method, refusal)
 
@@ -96,6 +98,7 @@ def unary(name: str, method: UnaryMethod, pool: ParkingPool, calls: Calls) -> Ha
 
     def behaviour(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         call = calls.begin(name, context)
+        call.expires = arrived.get() + calls.longest_s
         calls.in_flight.enter(context)
         try:
             raw = next_message(requests, pool, context)
@@ -120,7 +123,8 @@ def stream(name: str, method: StreamMethod, pool: ParkingPool, refusal: Admit, c
         try:
             for content in method.answer(messages, call):
                 call.answered()
-                yield content
+                with pool.parked(context.cancel, _let_finish):  # until the caller has room for it
+                    yield content
                 if (why := refusal()) is not None:
                     raise why
             call.succeed()
@@ -150,6 +154,10 @@ def _received(
         yield _parse(raw, kind)
 
 
+def _let_finish() -> None:
+    """A drain waits for answers that are on their way."""
+
+
 def on_pool(behaviour: _Behaviour, pool: ParkingPool) -> _Behaviour:
     """Have grpcio run a behaviour on `pool`."""
     behaviour.experimental_thread_pool = pool  # type: ignore[attr-defined]  # grpcio's own hook
@@ -160,8 +168,7 @@ def answer(raw: bytes | None, method: UnaryMethod, call: Call, context: grpc.Ser
     """Answer one call, or abort it with the status of what went wrong."""
     call.received()
     try:
-        if not context.is_active():
-            raise DeadlinePassed
+        call.require_time()
         content = method.answer(_parse(raw, method.request), call)
     except Exception as error:  # noqa: BLE001  # see `Call.tell`
         status = call.fail(error)
