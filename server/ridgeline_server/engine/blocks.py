@@ -25,6 +25,7 @@ from ridgeline_server.engine.faults import LISTED
 from ridgeline_server.errors import Violation
 
 BLOCK_ROWS = 1_000
+_SHORT_DICTIONARIES = 1_000  # words of all columns together: each block reads them anew
 
 _Array = npt.NDArray[Any]
 
@@ -43,7 +44,7 @@ def in_blocks(batch: RecordBatch, price: Callable[[RecordBatch], PredictionBatch
 
 def _divides(batch: RecordBatch) -> bool:
     """False where a block would cost about as much as the whole: names by row, and long dictionaries."""
-    return not batch.strays and sum(len(c.dictionary) for c in batch.categorical) <= BLOCK_ROWS
+    return not batch.strays and sum(len(c.dictionary) for c in batch.categorical) <= _SHORT_DICTIONARIES
 
 
 def _blocks(batch: RecordBatch) -> Iterator[RecordBatch]:
@@ -95,9 +96,9 @@ def _cells(blocks: Sequence[CellNotices], step: int) -> CellNotices:
 def _violations(blocks: Sequence[CheckedBatch]) -> tuple[Violation, ...]:
     found: list[Violation] = []
     for at, block in enumerate(blocks):
-        for violation in block.violations[: LISTED - len(found)]:
-            assert violation.row is not None  # those no row can be blamed for are raised
-            found.append(replace(violation, row=violation.row + at * BLOCK_ROWS))
+        first = at * BLOCK_ROWS
+        told = block.violations[: LISTED - len(found)]
+        found += [replace(violation, row=first + (violation.row or 0)) for violation in told]
     return tuple(found)
 
 

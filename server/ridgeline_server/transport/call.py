@@ -138,7 +138,7 @@ class Call:
         """What the caller is told of an error: of the unforeseen, which is logged, no more than the id."""
         if isinstance(error, PricingError):
             return error
-        unsaid = self._calls.lines.take(type(error))
+        unsaid = self._calls.lines.take(type(error).__name__)
         if unsaid is not None:
             _log.error("request %s failed", self.request_id, exc_info=error, extra=_extra({}, unsaid))
         return internal(self.request_id)

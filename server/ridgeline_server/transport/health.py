@@ -28,7 +28,7 @@ class Health:
         self._checks = ParkingPool(PoolLimits(active=1, threads=16, park_s=1.0))
         self._watching = ParkingPool(PoolLimits(active=1, threads=64, park_s=1.0))
         self._watches = Watches(self._of, self._watching)
-        self._status = _STATUS.NOT_SERVING
+        self._status: int = _STATUS.NOT_SERVING
         self._drained = False
 
     def handlers(self, calls: Calls) -> Mapping[str, Handler]:
@@ -70,7 +70,7 @@ class Health:
             served = ", ".join(map(repr, _SERVICES))
             text = f"there is no service {request.service[:200]!r}: expected one of {served}"
             raise NotServed(Reason.UNKNOWN_SERVICE, text)
-        return _STATUS(status=self._status)
+        return _STATUS(status=self._status)  # type: ignore[arg-type]  # its number
 
     def _watch(self) -> Handler:
         def watch(*arguments: Any) -> None:

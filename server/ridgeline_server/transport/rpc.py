@@ -25,24 +25,31 @@ from ridgeline_server.transport.status import WireStatus
 _Behaviour = TypeVar("_Behaviour", bound=Callable[..., Any])
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
+Check = Callable[[bytes], None]
+"""Raises PricingError for the bytes of a message."""
+
 Admit = Callable[[], PricingError | None]
 """Says, before a call takes a thread, why it must not: None when it may."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnaryMethod:
-    """A method that answers one `request` message with one serialised message."""
+    """A method that answers one `request` message with one serialised message; `check` refuses bytes that
+    should not even be parsed."""
 
     request: type[Message]
     answer: Callable[[Any, Call], bytes]
+    check: Check = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
 class StreamMethod:
-    """A method that answers a stream of `request` messages with a stream of serialised messages."""
+    """A method that answers a stream of `request` messages with a stream of serialised messages; `check` as
+    above."""
 
     request: type[Message]
     answer: Callable[[Iterator[Any], Call], Iterator[bytes]]
+    check: Check = lambda _: None
 
 
 class ServiceHandler(grpc.GenericRpcHandler):
@@ -119,7 +126,7 @@ def stream(name: str, method: StreamMethod, pool: ParkingPool, refusal: Admit, c
     def behaviour(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         call = calls.begin(name, context)
         calls.in_flight.enter(context)
-        messages = _received(requests, method.request, pool, call, context)
+        messages = _received(requests, method, pool, call, context)
         try:
             for content in method.answer(messages, call):
                 call.answered()
@@ -144,14 +151,14 @@ def stream(name: str, method: StreamMethod, pool: ParkingPool, refusal: Admit, c
 
 def _received(
     requests: Iterator[bytes],
-    kind: type[Message],
+    method: StreamMethod,
     pool: ParkingPool,
     call: Call,
     context: grpc.ServicerContext,
 ) -> Iterator[Any]:
     while (raw := next_message(requests, pool, context)) is not None:
         call.received()
-        yield _parse(raw, kind)
+        yield _parse(raw, method)
 
 
 def _let_finish() -> None:
@@ -169,7 +176,7 @@ def answer(raw: bytes | None, method: UnaryMethod, call: Call, context: grpc.Ser
     call.received()
     try:
         call.require_time()
-        content = method.answer(_parse(raw, method.request), call)
+        content = method.answer(_parse(raw, method), call)
     except Exception as error:  # noqa: BLE001  # see `Call.tell`
         status = call.fail(error)
     else:
@@ -185,9 +192,11 @@ def abort(context: grpc.ServicerContext, status: WireStatus) -> NoReturn:
     raise AssertionError("abort_with_status raises")
 
 
-def _parse(raw: bytes | None, kind: type[Message]) -> Message:
+def _parse(raw: bytes | None, method: UnaryMethod | StreamMethod) -> Message:
+    kind = method.request
     if raw is None:
         raise MalformedMessage(f"the call had no message: send one {kind.DESCRIPTOR.name}")
+    method.check(raw)
     try:
         return kind.FromString(raw)
     except DecodeError:
