@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
@@ -35,7 +35,9 @@ class Connection:
             yield kind, self._read(high << 16 | low)
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket; a thread that reads sees the end."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
     def _read(self, count: int) -> bytes:
@@ -45,7 +47,7 @@ class Connection:
                 if not received:
                     return b""
                 self._pending += received
-        except ConnectionError:
+        except OSError:  # reset, or closed here while a thread reads
             return b""
         found, self._pending = self._pending[:count], self._pending[count:]
         return found
