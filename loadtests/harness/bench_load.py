@@ -82,11 +82,11 @@ class BenchRows:
             requests.append(pb.PredictRequest(record=record).SerializeToString())
         return requests
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[bytes]:
         """Chunks of a stream without an end, each packed when it is asked for, rows over and over."""
         packer = Packer(self.schema, 1 << 30, "float64")
-        starts = itertools.cycle(range(0, self.count - CHUNK_ROWS + 1, CHUNK_ROWS))
-        numbered = ((at, self.table(start, CHUNK_ROWS)) for at, start in enumerate(starts))
+        starts = itertools.cycle(range(0, self.count - rows + 1, rows))
+        numbered = ((at, self.table(start, rows)) for at, start in enumerate(starts))
         for packed in packer.packed(numbered):
             assert packed is not None
             assert packed.message is not None, packed.error

@@ -66,7 +66,7 @@ class App:
         parts = (self._lifecycle.catalog, limits, new_prediction_set_id)
         servicer, streams = PricingServicer(*parts), PricingStream(*parts)
         self._metrics = Metrics(_METHODS, self._is_serving) if settings.metrics else None
-        calls = Calls(_observers(self._metrics), settings.slow_call_s, tracer)
+        calls = Calls(_observers(self._metrics), settings.slow_call_s, tracer, settings.max_call_s)
         self._listener = Listener(settings, servicer, streams, self._lifecycle.refusal, calls)
         if self._metrics:
             for pool, readings in self._listener.readings().items():
@@ -74,7 +74,7 @@ class App:
         try:
             if settings.ops_address:
                 scrape = self._metrics.scrape if self._metrics else None
-                self._ops = OpsServer(settings.ops_address, self._readiness, scrape)
+                self._ops = OpsServer(settings.ops_address, self._readiness, self._fault, scrape)
         except OSError:
             self.stop()
             raise
@@ -159,6 +159,9 @@ class App:
 
     def _is_serving(self) -> bool:
         return self._lifecycle.state is State.SERVING
+
+    def _fault(self) -> str:
+        return "" if self._listener.answers() else "a call to itself was not answered"
 
     def _readiness(self) -> Readiness:
         state = self._lifecycle.state

@@ -106,7 +106,10 @@ class Settings(BaseModel):
     )
     max_streams: int = Field(default=32, ge=1, le=1024, description="streams open at the same time")
     stream_idle_s: float = Field(
-        default=300.0, gt=0, le=86_400, description="how long a stream may wait for its caller's next chunk"
+        default=300.0,
+        gt=0,
+        le=86_400,
+        description="how long a stream may wait for its caller to send the next chunk or to read an answer",
     )
     message_timeout_s: float = Field(
         default=5.0,
@@ -114,6 +117,16 @@ class Settings(BaseModel):
         le=3600,
         allow_inf_nan=False,
         description="how long a caller may take to send its message",
+    )
+    max_call_s: float = Field(
+        default=60.0,
+        gt=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="how long a unary call may take from its coming, whatever deadline its caller gave",
+    )
+    max_connections: int = Field(
+        default=4_000, ge=1, le=1_000_000, description="connections open at the same time; more are closed"
     )
     drain_delay_s: float = Field(
         default=0.0,

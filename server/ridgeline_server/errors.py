@@ -9,7 +9,7 @@ PricingError
 |-- PriceRejected           the guard's policy gave no price
 |-- Overloaded              too many calls are waiting
 |-- NotReady                loading or draining
-|-- DeadlinePassed          the caller's deadline passed before work began
+|-- DeadlinePassed          nobody waits for the answer any more, or the server's limit is over
 |-- Unauthenticated         no credential, or one that is not known
 |-- PermissionDenied        the caller's roles do not allow the call
 `-- Unimplemented           the method is not there yet
@@ -130,10 +130,10 @@ class NotReady(PricingError):
 
 
 class DeadlinePassed(PricingError):
-    """The caller's deadline passed before work began; nothing was computed."""
+    """The caller's deadline, or the server's limit, passed: nothing more is computed."""
 
-    def __init__(self) -> None:
-        super().__init__(Reason.DEADLINE_EXCEEDED, "the deadline passed before work began")
+    def __init__(self, message: str) -> None:
+        super().__init__(Reason.DEADLINE_EXCEEDED, message)
 
 
 class Unauthenticated(PricingError):

@@ -1,4 +1,4 @@
-"""The operator's HTTP port: /livez (the process answers), /readyz (it is SERVING) and /metrics."""
+"""The operator's HTTP port: /livez (calls are answered), /readyz (it is SERVING) and /metrics."""
 
 from __future__ import annotations
 
@@ -18,12 +18,17 @@ class OpsServer:
     """Answers on `address` until stopped. Raises OSError when the address cannot be bound."""
 
     def __init__(
-        self, address: str, readiness: Callable[[], Readiness], scrape: Callable[[], bytes] | None = None
+        self,
+        address: str,
+        readiness: Callable[[], Readiness],
+        liveness: Callable[[], str],
+        scrape: Callable[[], bytes] | None = None,
     ) -> None:
-        """`scrape` makes the content of /metrics; without it there is no such page."""
+        """`liveness` says why the process should be replaced, "" when it should not; `scrape` makes the
+        content of /metrics; without it there is no such page."""
         host, _, port = address.rpartition(":")
         try:
-            self._server = _HttpServer((host.strip("[]"), int(port)), readiness, scrape)
+            self._server = _HttpServer((host.strip("[]"), int(port)), readiness, liveness, scrape)
         except OSError as error:
             where = f"cannot serve /livez, /readyz and /metrics on {address}"
             raise OSError(f"{where}: {error.strerror}, choose another --ops-address") from error
@@ -49,11 +54,13 @@ class _HttpServer(ThreadingHTTPServer):
         self,
         address: tuple[str, int],
         readiness: Callable[[], Readiness],
+        liveness: Callable[[], str],
         scrape: Callable[[], bytes] | None,
     ) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
         self.readiness = readiness
+        self.liveness = liveness
         self.scrape = scrape
 
 
@@ -63,7 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/livez":
-            self._answer(HTTPStatus.OK, "live")
+            fault = self.server.liveness()
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE if fault else HTTPStatus.OK, fault or "live")
         elif self.path == "/readyz":
             ready, state = self.server.readiness()
             self._answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, state)

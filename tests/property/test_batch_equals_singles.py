@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,36 +10,14 @@ from hypothesis import strategies as st
 
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.app import App
-from support.singles import ROW_ERROR, Width, rows, single, tables
-from support.toys import CATEGORICAL, NUMERIC
-from support.wire import Wire, batch_request, categorical_column, connect
+from support.singles import ROW_ERROR, column_batches, rows, single, tables
+from support.wire import Wire, batch_request, connect
 
 
 @pytest.fixture(scope="module")
 def wire(toy_server: App) -> Iterator[Wire]:
     with connect(toy_server.address) as wire:
         yield wire
-
-
-@st.composite
-def column_batches(draw: st.DrawFn, width: Width) -> tuple[list[pb.Record], pb.PredictBatchRequest]:
-    """Records and the same rows in columns: drawn order, drawn dictionaries."""
-    records = draw(tables(width))
-    names = draw(st.permutations(NUMERIC))
-    values = [r.numeric.get(n, math.nan) for r in records for n in names]
-    matrix: dict[str, Any] = (
-        {"float_values": pb.FloatMatrix(values=values)}
-        if width == 32
-        else {"double_values": pb.DoubleMatrix(values=values)}
-    )
-    columns = [
-        categorical_column(n, [r.categorical.get(n, "") for r in records])
-        for n in draw(st.permutations(CATEGORICAL))
-    ]
-    batch = pb.RecordBatch(
-        row_count=len(records), numeric=pb.NumericColumns(names=names, **matrix), categorical=columns
-    )
-    return records, pb.PredictBatchRequest(columns=batch)
 
 
 @settings(max_examples=100, deadline=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import Literal
+from typing import Any, Literal
 
 import grpc
 from hypothesis import strategies as st
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ridgeline.v1 import pricing_service_pb2 as pb
 from support.status import decode
 from support.toys import CATEGORICAL, NUMERIC
-from support.wire import Wire
+from support.wire import Wire, categorical_column
 
 ROW_ERROR = 1 << (pb.NOTICE_KIND_ROW_ERROR - 1)
 PRICES = ("price", "model_price", "lower", "upper")
@@ -40,6 +40,29 @@ def tables(width: Width, fewest: int = 1, most: int = 8) -> st.SearchStrategy[li
     categorical = st.dictionaries(st.sampled_from(CATEGORICAL), TEXTS)
     record = st.builds(pb.Record, numeric=numeric, categorical=categorical)
     return st.lists(record, min_size=fewest, max_size=most)
+
+
+@st.composite
+def column_batches(
+    draw: st.DrawFn, width: Width, most: int = 8
+) -> tuple[list[pb.Record], pb.PredictBatchRequest]:
+    """Records and the same rows in columns: drawn order, drawn dictionaries."""
+    records = draw(tables(width, most=most))
+    names = draw(st.permutations(NUMERIC))
+    values = [r.numeric.get(n, math.nan) for r in records for n in names]
+    matrix: dict[str, Any] = (
+        {"float_values": pb.FloatMatrix(values=values)}
+        if width == 32
+        else {"double_values": pb.DoubleMatrix(values=values)}
+    )
+    columns = [
+        categorical_column(n, [r.categorical.get(n, "") for r in records])
+        for n in draw(st.permutations(CATEGORICAL))
+    ]
+    batch = pb.RecordBatch(
+        row_count=len(records), numeric=pb.NumericColumns(names=names, **matrix), categorical=columns
+    )
+    return records, pb.PredictBatchRequest(columns=batch)
 
 
 def bits(*four: float) -> bytes:

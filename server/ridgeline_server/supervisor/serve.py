@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 
 from prometheus_client import ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -15,6 +16,7 @@ from ridgeline_server.supervisor.supervisor import Phase, Supervisor
 
 _log = logging.getLogger("ridgeline")
 
+_LIVE_S = 4.0  # a worker's call to itself may take three
 _POLL_S = 1.0  # what a worker has counted since is lost when it is killed
 
 
@@ -29,12 +31,13 @@ def run(settings: Settings, told_to_stop: threading.Event) -> None:
     supervisor = Supervisor(settings, told_to_stop)
     if settings.ops_address:
         scrape = (lambda: supervisor.totals.page(own_page(supervisor))) if settings.metrics else None
-        ops = OpsServer(settings.ops_address, lambda: readiness(supervisor), scrape)
+        pages = partial(readiness, supervisor), partial(fault, supervisor), scrape
+        ops = OpsServer(settings.ops_address, *pages)
         ops.start()
         if settings.metrics:
             threading.Thread(target=_poll, args=(supervisor,), name="poll", daemon=True).start()
-        pages = "/livez, /readyz and /metrics" if settings.metrics else "/livez and /readyz"
-        _log.info("%s of all workers on http://%s", pages, ops.address)
+        told = "/livez, /readyz and /metrics" if settings.metrics else "/livez and /readyz"
+        _log.info("%s of all workers on http://%s", told, ops.address)
     supervisor.run()
 
 
@@ -46,6 +49,12 @@ def readiness(supervisor: Supervisor) -> Readiness:
     if any(worker.ask("/readyz") for worker in supervisor.serving()):
         return True, phase
     return False, "no worker serves"
+
+
+def fault(supervisor: Supervisor) -> str:
+    """Which workers serve and do not answer, "" when all do."""
+    silent = [worker for worker in supervisor.serving() if worker.ask("/livez", _LIVE_S) is None]
+    return f"no answer from {', '.join(f'worker {worker.number}' for worker in silent)}" if silent else ""
 
 
 def own_page(supervisor: Supervisor) -> Page:

@@ -84,9 +84,9 @@ class Worker:
             return f"was ended by signal {-code} ({signal.strsignal(-code)})"
         return f"left with exit code {code}"
 
-    def ask(self, path: str) -> str | None:
-        """Return a page of its ops port; None when it does not answer 200 within ASK_S seconds."""
-        connection = http.client.HTTPConnection(self.ops_address, timeout=ASK_S)
+    def ask(self, path: str, timeout: float = ASK_S) -> str | None:
+        """Return a page of its ops port; None when it does not answer 200 within `timeout` seconds."""
+        connection = http.client.HTTPConnection(self.ops_address, timeout=timeout)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()

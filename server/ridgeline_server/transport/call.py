@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import os
 import re
 import time
 from collections.abc import Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -16,12 +18,17 @@ import grpc
 
 from ridgeline_server.domain import Tally
 from ridgeline_server.engine.artifact import Version
-from ridgeline_server.errors import InvalidInput, PricingError
+from ridgeline_server.errors import DeadlinePassed, InvalidInput, PricingError
+from ridgeline_server.monitoring.line_limit import LineLimit
 from ridgeline_server.monitoring.observer import CallTracer, Observers
 from ridgeline_server.transport.in_flight import InFlight
 from ridgeline_server.transport.status import REQUEST_ID_TRAILER, WireStatus, internal, wire_status
 
 _log = logging.getLogger(__name__)
+
+arrived: ContextVar[float] = ContextVar("arrived", default=math.inf)
+"""When the call of this thread came, on the performance counter: grpcio gives each call a context of its own,
+and runs both the search for its handler and the handler in it."""
 
 REQUEST_ID_HEADER = "x-request-id"
 """Metadata under which a caller may name its call."""
@@ -41,12 +48,15 @@ _SERIOUS = (
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Begins calls; answers that take `slow_s` seconds or more are worth a warning."""
+    """Begins calls; answers that take `slow_s` seconds or more are worth a warning, and a unary call
+    that is not answered `longest_s` seconds after it came is not worked on any more."""
 
     observers: Observers
     slow_s: float
     tracer: CallTracer | None = None
+    longest_s: float = math.inf
     in_flight: InFlight = field(default_factory=InFlight)
+    lines: LineLimit = field(default_factory=lambda: LineLimit(time.monotonic))
 
     def begin(self, method: str, context: grpc.ServicerContext) -> Call:
         """A call of `method` has got its thread."""
@@ -61,20 +71,31 @@ class Call:
         request_id: the caller's, or a fresh one.
         version: what answers, once that is known.
         rows: how many have been priced.
+        expires: when it is too late to work on it, on the performance counter.
     """
 
     version: Version | None = None
     rows = 0
+    expires = math.inf
     _began = _received = _longest = 0.0
 
     def __init__(self, calls: Calls, method: str, context: grpc.ServicerContext) -> None:
         self._calls = calls
+        self._is_active = context.is_active
         self._peer = context.peer()  # not known any more once the caller has left
         self.method = method
         metadata = context.invocation_metadata()
         self.request_id = _request_id(metadata)
         self._span = calls.tracer.begin(method, metadata) if calls.tracer else None
         context.set_trailing_metadata(((REQUEST_ID_TRAILER, self.request_id),))
+
+    def require_time(self) -> None:
+        """Raises DeadlinePassed when nobody waits for the answer any more, or has for too long."""
+        if not self._is_active():
+            raise DeadlinePassed("the deadline passed before work was done")
+        if time.perf_counter() > self.expires:
+            longest = self._calls.longest_s
+            raise DeadlinePassed(f"the call was not answered within {longest:g} s, the server's max_call_s")
 
     def received(self) -> None:
         """A message is here."""
@@ -117,7 +138,9 @@ class Call:
         """What the caller is told of an error: of the unforeseen, which is logged, no more than the id."""
         if isinstance(error, PricingError):
             return error
-        _log.error("request %s failed", self.request_id, exc_info=error)
+        unsaid = self._calls.lines.take(type(error).__name__)
+        if unsaid is not None:
+            _log.error("request %s failed", self.request_id, exc_info=error, extra=_extra({}, unsaid))
         return internal(self.request_id)
 
     def _end(self, code: grpc.StatusCode, reason: str = "") -> None:
@@ -131,7 +154,9 @@ class Call:
         else:
             level, message = logging.DEBUG, "call"
         if _log.isEnabledFor(level):
-            _log.log(level, message, extra={"fields": self._fields(code, reason)})
+            unsaid = 0 if level == logging.DEBUG else self._calls.lines.take((message, code, reason))
+            if unsaid is not None:
+                _log.log(level, message, extra=_extra(self._fields(code, reason), unsaid))
 
     def _fields(self, code: grpc.StatusCode, reason: str) -> dict[str, Any]:
         seconds = time.perf_counter() - self._began if self._began else 0.0
@@ -143,6 +168,11 @@ class Call:
             fields |= {"model": manifest.name, "version": manifest.version}
         fields |= {"rows": self.rows, "duration_ms": round(1_000 * seconds, 3)}
         return fields | {"peer": unquote(self._peer)}
+
+
+def _extra(fields: dict[str, Any], unsaid: int) -> dict[str, Any]:
+    """What a log line carries; `unsaid` lines like it came before and were kept back."""
+    return {"fields": {**fields, "suppressed": unsaid} if unsaid else fields}
 
 
 def _request_id(metadata: Iterable[tuple[str, str | bytes]]) -> str:

@@ -11,7 +11,6 @@ import grpc
 from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.config import Settings
 from ridgeline_server.errors import Overloaded, PricingError
 from ridgeline_server.monitoring.observer import Observers
@@ -22,13 +21,13 @@ from ridgeline_server.transport.rpc import (
     Admit,
     Handler,
     ServiceHandler,
-    StreamMethod,
     UnknownMethods,
     on_pool,
     short,
     stream,
     unary,
 )
+from ridgeline_server.transport.self_call import SelfCall
 from ridgeline_server.transport.servicer import SERVICE, PricingServicer
 from ridgeline_server.transport.stream import PricingStream
 
@@ -70,7 +69,7 @@ class Listener:
         unary_handlers = {
             name: unary(short(name), method, self._pool, calls) for name, method in servicer.methods().items()
         }
-        answered = StreamMethod(pb.PredictStreamRequest, streams.answer)
+        answered = streams.method()
         priced = stream("PredictStream", answered, self._streams, refusal, calls)
         probes = Calls(Observers(), settings.slow_call_s)  # nobody asks how often a probe came
         self._services = [
@@ -82,6 +81,8 @@ class Listener:
             self._services.append(ServiceHandler(_reflection(), lambda: None, probes))
         self._server = grpc.server(self._pool, options=_options(settings))
         self._server.add_generic_rpc_handlers((*self._services, UnknownMethods(calls.observers)))
+        self._self_call = SelfCall(self._server)
+        self._started = False
         self.address = settings.address
         try:
             if settings.workers == 1:
@@ -105,6 +106,11 @@ class Listener:
     def start(self) -> None:
         """Answer calls."""
         self._server.start()
+        self._started = True
+
+    def answers(self) -> bool:
+        """True when a call to itself is answered; before `start` nothing has to be."""
+        return not self._started or self._self_call.answers()
 
     def drain(self, grace: float) -> int:
         """Wait until every call is answered, up to `grace` seconds; returns how many were not. New ones must
@@ -126,6 +132,7 @@ class Listener:
         process that is asked all the time had better leave instead: to its callers a lost connection is
         UNAVAILABLE.
         """
+        self._self_call.close()
         self._server.stop(None)
         self._release()
 
@@ -187,6 +194,10 @@ def _options(settings: Settings) -> Sequence[tuple[str, int]]:
         # Rapid-reset protection only works with a limit. gRPC refuses streams beyond it with a bare
         # UNAVAILABLE, so it lies well above the calls that may wait: those beyond we refuse ourselves.
         ("grpc.max_concurrent_streams", max(_LEAST_STREAMS, 4 * settings.max_waiting_calls)),
+        # Beyond them descriptors run out, and then nobody gets in, not even a probe.
+        ("grpc.max_allowed_incoming_connections", settings.max_connections),
+        # Uncompressed messages only: numbers do not shrink, and few bytes could become very many.
+        ("grpc.compression_enabled_algorithms_bitset", 1),
         # A silent socket is closed after ten seconds, not two minutes.
         ("grpc.server_handshake_timeout_ms", 10_000),
         # Clients may ping every 30 s; the default would cut those that ping every minute.

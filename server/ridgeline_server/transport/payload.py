@@ -8,6 +8,7 @@ from ridgeline.reasons import Reason
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.domain import PredictionBatch, PredictOptions, RecordBatch
 from ridgeline_server.engine.artifact import Version
+from ridgeline_server.engine.blocks import in_blocks
 from ridgeline_server.engine.predictor import predict
 from ridgeline_server.engine.tally import tally
 from ridgeline_server.errors import InvalidInput, RowLimitExceeded, Violation
@@ -15,7 +16,7 @@ from ridgeline_server.transport import unpack
 from ridgeline_server.transport.call import Call
 
 # NumPy lets other threads run at each step on a large array, so two batches at once would take turns fifty
-# times over, each time on another CPU's cache.
+# times over, each time on another CPU's cache. Blocks of them do.
 _one_at_a_time = threading.Lock()
 
 
@@ -26,11 +27,17 @@ def priced(
     limits: pb.Limits,
     call: Call,
 ) -> PredictionBatch:
-    """Price the payload of a request. Raises PricingError for what no row can be blamed for."""
+    """Price the payload of a request. Raises PricingError for what no row can be blamed for, and when nobody
+    waits for the answer any more."""
     form = request.WhichOneof("payload")
-    try:
+
+    def price(rows: RecordBatch) -> PredictionBatch:
         with _one_at_a_time:
-            answer = predict(version, _rows(request, version, limits), options)
+            call.require_time()  # while it waited for its turn, its caller may have left
+            return predict(version, rows, options)
+
+    try:
+        answer = in_blocks(_rows(request, version, limits), price)
     except InvalidInput as error:
         call.refused(version, error)
         raise error.below(form or "") from None

@@ -7,6 +7,7 @@ grpcio's one serving thread.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias, TypeVar
@@ -14,9 +15,9 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from ridgeline_server.errors import DeadlinePassed, MalformedMessage, NotReady, PricingError
+from ridgeline_server.errors import MalformedMessage, NotReady, PricingError
 from ridgeline_server.monitoring.observer import Observers
-from ridgeline_server.transport.call import Call, Calls
+from ridgeline_server.transport.call import Call, Calls, arrived
 from ridgeline_server.transport.pool import ParkingPool, PoolLimits
 from ridgeline_server.transport.receive import next_message
 from ridgeline_server.transport.status import WireStatus
@@ -24,24 +25,31 @@ from ridgeline_server.transport.status import WireStatus
 _Behaviour = TypeVar("_Behaviour", bound=Callable[..., Any])
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
+Check = Callable[[bytes], None]
+"""Raises PricingError for the bytes of a message."""
+
 Admit = Callable[[], PricingError | None]
 """Says, before a call takes a thread, why it must not: None when it may."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnaryMethod:
-    """A method that answers one `request` message with one serialised message."""
+    """A method that answers one `request` message with one serialised message; `check` refuses bytes that
+    should not even be parsed."""
 
     request: type[Message]
     answer: Callable[[Any, Call], bytes]
+    check: Check = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
 class StreamMethod:
-    """A method that answers a stream of `request` messages with a stream of serialised messages."""
+    """A method that answers a stream of `request` messages with a stream of serialised messages; `check` as
+    above."""
 
     request: type[Message]
     answer: Callable[[Iterator[Any], Call], Iterator[bytes]]
+    check: Check = lambda _: None
 
 
 class ServiceHandler(grpc.GenericRpcHandler):
@@ -59,6 +67,7 @@ class ServiceHandler(grpc.GenericRpcHandler):
         handler = self._handlers.get(details.method)
         if handler is None:
             return None
+        arrived.set(time.perf_counter())
         refusal = self._admit()
         return handler if refusal is None else self._refuse(details.method, refusal)
 
@@ -96,6 +105,7 @@ def unary(name: str, method: UnaryMethod, pool: ParkingPool, calls: Calls) -> Ha
 
     def behaviour(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         call = calls.begin(name, context)
+        call.expires = arrived.get() + calls.longest_s
         calls.in_flight.enter(context)
         try:
             raw = next_message(requests, pool, context)
@@ -116,11 +126,12 @@ def stream(name: str, method: StreamMethod, pool: ParkingPool, refusal: Admit, c
     def behaviour(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         call = calls.begin(name, context)
         calls.in_flight.enter(context)
-        messages = _received(requests, method.request, pool, call, context)
+        messages = _received(requests, method, pool, call, context)
         try:
             for content in method.answer(messages, call):
                 call.answered()
-                yield content
+                with pool.parked(context.cancel, _let_finish):  # until the caller has room for it
+                    yield content
                 if (why := refusal()) is not None:
                     raise why
             call.succeed()
@@ -140,14 +151,18 @@ def stream(name: str, method: StreamMethod, pool: ParkingPool, refusal: Admit, c
 
 def _received(
     requests: Iterator[bytes],
-    kind: type[Message],
+    method: StreamMethod,
     pool: ParkingPool,
     call: Call,
     context: grpc.ServicerContext,
 ) -> Iterator[Any]:
     while (raw := next_message(requests, pool, context)) is not None:
         call.received()
-        yield _parse(raw, kind)
+        yield _parse(raw, method)
+
+
+def _let_finish() -> None:
+    """A drain waits for answers that are on their way."""
 
 
 def on_pool(behaviour: _Behaviour, pool: ParkingPool) -> _Behaviour:
@@ -160,9 +175,8 @@ def answer(raw: bytes | None, method: UnaryMethod, call: Call, context: grpc.Ser
     """Answer one call, or abort it with the status of what went wrong."""
     call.received()
     try:
-        if not context.is_active():
-            raise DeadlinePassed
-        content = method.answer(_parse(raw, method.request), call)
+        call.require_time()
+        content = method.answer(_parse(raw, method), call)
     except Exception as error:  # noqa: BLE001  # see `Call.tell`
         status = call.fail(error)
     else:
@@ -178,9 +192,11 @@ def abort(context: grpc.ServicerContext, status: WireStatus) -> NoReturn:
     raise AssertionError("abort_with_status raises")
 
 
-def _parse(raw: bytes | None, kind: type[Message]) -> Message:
+def _parse(raw: bytes | None, method: UnaryMethod | StreamMethod) -> Message:
+    kind = method.request
     if raw is None:
         raise MalformedMessage(f"the call had no message: send one {kind.DESCRIPTOR.name}")
+    method.check(raw)
     try:
         return kind.FromString(raw)
     except DecodeError:

@@ -16,9 +16,10 @@ from ridgeline_server.engine.predictor import explain, predict
 from ridgeline_server.engine.tally import tally, tally_plain
 from ridgeline_server.errors import InvalidInput, PriceRejected, Violation
 from ridgeline_server.rollout.catalog import Catalog
-from ridgeline_server.transport import pack, unpack
+from ridgeline_server.transport import fields, pack, unpack
 from ridgeline_server.transport.call import Call
 from ridgeline_server.transport.describe import description
+from ridgeline_server.transport.fields import FieldLimit
 from ridgeline_server.transport.payload import priced
 from ridgeline_server.transport.rpc import UnaryMethod
 
@@ -38,9 +39,11 @@ class PricingServicer:
 
     def methods(self) -> Mapping[str, UnaryMethod]:
         """The methods that answer one message with one, by full name."""
+        batch = FieldLimit(fields.PREDICT_BATCH, fields.most(self._limits))
+        single = FieldLimit(fields.PREDICT, fields.SPARE_FIELDS)
         return {
-            f"/{SERVICE}/Predict": UnaryMethod(pb.PredictRequest, self.predict),
-            f"/{SERVICE}/PredictBatch": UnaryMethod(pb.PredictBatchRequest, self.predict_batch),
+            f"/{SERVICE}/Predict": UnaryMethod(pb.PredictRequest, self.predict, single.check),
+            f"/{SERVICE}/PredictBatch": UnaryMethod(pb.PredictBatchRequest, self.predict_batch, batch.check),
             f"/{SERVICE}/DescribeModel": UnaryMethod(pb.DescribeModelRequest, self.describe_model),
         }
 

@@ -13,9 +13,11 @@ from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.domain import PredictOptions
 from ridgeline_server.errors import InvalidInput, Violation
 from ridgeline_server.rollout.catalog import Catalog, Pin
-from ridgeline_server.transport import pack, unpack
+from ridgeline_server.transport import fields, pack, unpack
 from ridgeline_server.transport.call import Call
+from ridgeline_server.transport.fields import FieldLimit
 from ridgeline_server.transport.payload import priced
+from ridgeline_server.transport.rpc import StreamMethod
 from ridgeline_server.transport.status import rpc_status_of
 
 _LONGEST_JOB_ID = 128
@@ -28,6 +30,11 @@ class PricingStream:
         self._catalog = catalog
         self._limits = limits
         self._new_id = new_id
+
+    def method(self) -> StreamMethod:
+        """PredictStream."""
+        limit = FieldLimit(fields.PREDICT_STREAM, fields.most(self._limits))
+        return StreamMethod(pb.PredictStreamRequest, self.answer, limit.check)
 
     def answer(self, messages: Iterator[pb.PredictStreamRequest], call: Call) -> Iterator[bytes]:
         """Answer one stream. Raises PricingError for what ends it; a bad chunk is answered in its place."""
