@@ -97,9 +97,10 @@ lock: $(UV) ## Pin the dependencies anew after a change of pyproject.toml; UPGRA
 	@$(COMPILE) pyproject.toml --extra dev --output-file requirements.lock
 	@echo 'protobuf>=6.33,<6.34' | $(COMPILE) pyproject.toml --extra client --constraint - --output-file tests/compat/protobuf-6.33.lock
 	@$(COMPILE) pyproject.toml --extra client --constraint requirements.lock --output-file tests/compat/protobuf-7.lock
-	@$(COMPILE) pyproject.toml --extra server --constraint requirements.lock --output-file deploy/server.lock
+	@$(COMPILE) pyproject.toml --extra server --extra signing --constraint requirements.lock --output-file deploy/server.lock
 	@echo 'hatchling>=1.27' | $(COMPILE) - --constraint requirements.lock --output-file deploy/build.lock
 	@echo 'grpcio-tools==1.71.2' | $(COMPILE) - --output-file proto/requirements-protoc.lock
+	@printf '%s\n' 'cyclonedx-bom>=6' 'pip-audit>=2.9' | $(COMPILE) - --output-file deploy/supply.lock
 	@# 3.1 has no wheel for Python 3.11 and its metadata do not say so
 	@printf '%s\n' 'atheris<3.1; python_version < "3.12"' 'atheris; python_version >= "3.12"' \
 	  | $(COMPILE) - --output-file tests/fuzz/requirements.lock
