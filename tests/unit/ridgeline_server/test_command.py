@@ -13,17 +13,28 @@ from ridgeline_server import command, supervisor
 SERVE = ["serve", "--models", "none"]
 
 
+class Linked:
+    """A worker's end of the link, with nobody at the other end."""
+
+    def __init__(self, end: socket.socket, *_: Any) -> None:
+        end.close()
+
+    def follow(self, orphaned: Any) -> None:
+        """Hear nothing."""
+
+
 @pytest.fixture
 def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the command did, in order; it neither serves nor changes this process."""
     done: list[str] = []
 
     def note(what: str) -> Any:
-        return lambda *_: done.append(what)
+        return lambda *_, **__: done.append(what)
 
     monkeypatch.setattr(command.process, "keep_memory_private", note("private"))
     monkeypatch.setattr(command, "_answer", note("answer"))
     monkeypatch.setattr(supervisor, "run", note("supervise"))
+    monkeypatch.setattr(command, "WorkerLink", Linked)
     monkeypatch.setattr(command, "_stop_on_signals", threading.Event)
     monkeypatch.setattr(command.logs, "configure", note("logs"))
     return done
@@ -46,14 +57,12 @@ def test_a_supervisor_is_too(done: list[str]) -> None:
     assert done == ["logs", "private", "supervise"]
 
 
-def test_and_each_worker(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command.WorkerLink, "follow", lambda *_, **__: None)
+def test_and_each_worker(done: list[str]) -> None:
     work()
     assert done == ["logs", "private", "answer"]
 
 
-def test_core_dumps_are_there_for_who_asks(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command.WorkerLink, "follow", lambda *_, **__: None)
+def test_core_dumps_are_there_for_who_asks(done: list[str]) -> None:
     command.main([*SERVE, "--core-dumps"])
     command.main([*SERVE, "--core-dumps", "--workers", "2"])
     work("--core-dumps")
