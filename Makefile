@@ -25,6 +25,7 @@ PROTO_DEPS := $(GOOGLEAPIS)/status.proto $(GOOGLEAPIS)/error_details.proto
 PROTOC := .build/protoc/.installed
 STUBS := .build/stubs
 FUZZ := .build/fuzz
+SUPPLY := .build/supply
 FUZZ_RUN = $(if $(RUNS),-runs=$(RUNS),-max_total_time=$(or $(SECONDS),60)) .build/fuzzing/corpus .build/fuzzing/seeds
 
 UV_VERSION := 0.13.9
@@ -109,6 +110,10 @@ lock: $(UV) ## Pin the dependencies anew after a change of pyproject.toml; UPGRA
 clean: ## Remove what was built; the models, the data and .venv stay
 	@rm -rf .build gen .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist examples/node/node_modules
 
+.PHONY: audit
+audit: $(INSTALLED) $(SUPPLY)/.installed ## Ask pypi.org about known vulnerabilities of every package of every lock; needs the network
+	@PYTHONPATH=tests $(BIN)/python deploy/audit.py $(SUPPLY)/bin/pip-audit
+
 ##@ Long proofs
 
 .PHONY: score-parts
@@ -181,6 +186,10 @@ image: ## Build the image with docker, podman or buildah; IMAGE=ridgeline-server
 image-test: default-model .build/image/wheels/.complete ## Build the image and prove it in a container: Debian, root, podman, runc, debootstrap; no Docker
 	@PYTHONPATH=tests $(BIN)/python tests/image/check.py --models $(MODELS)
 
+.PHONY: sbom
+sbom: $(INSTALLED) $(SUPPLY)/.installed ## List what the image installs, as CycloneDX with hashes, in .build/sbom.json
+	@PYTHONPATH=tests $(BIN)/python deploy/sbom.py $(SUPPLY)/bin/cyclonedx-py .build/sbom.json
+
 .build/image/wheels/.complete: deploy/build.lock deploy/server.lock | $(INSTALLED)
 	@rm -rf $(@D) && mkdir -p $(@D)
 	@for lock in deploy/build.lock deploy/server.lock; do \
@@ -227,6 +236,11 @@ $(FUZZ)/.installed: tests/fuzz/requirements.lock deploy/server.lock
 	  echo "Fuzzing needs atheris, which has wheels for CPython 3.11 to 3.14 on Linux with glibc on x86-64 only." >&2; \
 	  $(FUZZ)/bin/python -c 'import platform, sysconfig; print("This is", platform.python_version(), sysconfig.get_platform())' >&2; \
 	  exit 1; }
+	@touch $@
+
+$(SUPPLY)/.installed: deploy/supply.lock
+	$(call create-venv,$(SUPPLY))
+	@$(SUPPLY)/bin/python $(PIP_INSTALL) $(LOCKED) $<
 	@touch $@
 
 $(UV):
