@@ -101,7 +101,7 @@ lock: $(UV) ## Pin the dependencies anew after a change of pyproject.toml; UPGRA
 	@$(COMPILE) pyproject.toml --extra server --extra signing --constraint requirements.lock --output-file deploy/server.lock
 	@echo 'hatchling>=1.27' | $(COMPILE) - --constraint requirements.lock --output-file deploy/build.lock
 	@echo 'grpcio-tools==1.71.2' | $(COMPILE) - --output-file proto/requirements-protoc.lock
-	@printf '%s\n' 'cyclonedx-bom>=6' 'pip-audit>=2.9' | $(COMPILE) - --output-file deploy/supply.lock
+	@printf '%s\n' 'cyclonedx-bom>=6' 'pip-audit>=2.9' | $(COMPILE) - --output-file deploy/supply/requirements.lock
 	@# 3.1 has no wheel for Python 3.11 and its metadata do not say so
 	@printf '%s\n' 'atheris<3.1; python_version < "3.12"' 'atheris; python_version >= "3.12"' \
 	  | $(COMPILE) - --output-file tests/fuzz/requirements.lock
@@ -111,8 +111,8 @@ clean: ## Remove what was built; the models, the data and .venv stay
 	@rm -rf .build gen .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist examples/node/node_modules
 
 .PHONY: audit
-audit: $(INSTALLED) $(SUPPLY)/.installed ## Ask pypi.org about known vulnerabilities of every package of every lock; needs the network
-	@PYTHONPATH=tests $(BIN)/python deploy/audit.py $(SUPPLY)/bin/pip-audit
+audit: $(INSTALLED) $(SUPPLY)/.installed ## Ask the Python package index about known vulnerabilities of every package of every lock; needs the network
+	@PYTHONPATH=tests $(BIN)/python deploy/supply/audit.py $(SUPPLY)/bin/pip-audit
 
 ##@ Long proofs
 
@@ -188,7 +188,7 @@ image-test: default-model .build/image/wheels/.complete ## Build the image and p
 
 .PHONY: sbom
 sbom: $(INSTALLED) $(SUPPLY)/.installed ## List what the image installs, as CycloneDX with hashes, in .build/sbom.json
-	@PYTHONPATH=tests $(BIN)/python deploy/sbom.py $(SUPPLY)/bin/cyclonedx-py .build/sbom.json
+	@PYTHONPATH=tests $(BIN)/python deploy/supply/sbom.py $(SUPPLY)/bin/cyclonedx-py .build/sbom.json
 
 .build/image/wheels/.complete: deploy/build.lock deploy/server.lock | $(INSTALLED)
 	@rm -rf $(@D) && mkdir -p $(@D)
@@ -238,7 +238,7 @@ $(FUZZ)/.installed: tests/fuzz/requirements.lock deploy/server.lock
 	  exit 1; }
 	@touch $@
 
-$(SUPPLY)/.installed: deploy/supply.lock
+$(SUPPLY)/.installed: deploy/supply/requirements.lock
 	$(call create-venv,$(SUPPLY))
 	@$(SUPPLY)/bin/python $(PIP_INSTALL) $(LOCKED) $<
 	@touch $@

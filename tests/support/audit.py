@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from support.locks import Pin
 
 PASSED, VULNERABLE, NOT_AUDITED = 0, 1, 2
-"""Exit codes of `deploy/audit.py`."""
+"""Exit codes of `deploy/supply/audit.py`."""
 
 Version = tuple[str, str]
 """A package's name and its version."""
@@ -49,7 +49,7 @@ def verdict(answers: Sequence[str], asked: Sequence[dict[str, str]]) -> tuple[in
     if unknown:
         few = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
         text = f"Not audited: no answer about {len(unknown)} of {len(wanted)} packages ({few})."
-        advice = "It asks https://pypi.org, which must be reachable and not a mirror without advisories."
+        advice = "It asks the public index of Python packages, which must be reachable: mirrors lack advisories."
         return NOT_AUDITED, [*holes, text, advice]
     if holes:
         return VULNERABLE, [*holes, "Take newer versions: make lock UPGRADE=1"]
