@@ -1,4 +1,4 @@
-"""The command `ridgeline-export`: simulate, train, inspect.
+"""The command `ridgeline-export`: simulate, train, inspect, sign.
 
 Progress and errors go to stderr, results to stdout. Exit codes: 0 done, 2 wrong input, 1 any other failure.
 """
@@ -15,24 +15,21 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ridgeline.artifact import ArtifactError
 from ridgeline_export import progress as reporting
+from ridgeline_export import signing_commands
 from ridgeline_export.card import Card, read_card
 from ridgeline_export.card_view import show
-from ridgeline_export.problems import ExportError, InputError
+from ridgeline_export.failures import stderr, told_errors
 from ridgeline_export.release import check_directory
 
 app = typer.Typer(
-    help="Make price models: simulate a table, train and export a model, inspect a version.",
+    help="Make price models: simulate a table, train and export a model, inspect and sign a version.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-# Names and paths are printed as they are: ":apple:" is a text, not a picture.
-stderr = Console(stderr=True, emoji=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 
@@ -56,11 +53,11 @@ def train(
     # Here, because scikit-learn and onnxruntime take seconds to import and `inspect` needs neither.
     from ridgeline_export.export import export_model  # noqa: PLC0415 - reason above
 
-    with _errors(), _progress() as progress:
+    with told_errors(), _progress() as progress:
         path = export_model(
             table, schema, out, created=datetime.now(UTC).replace(microsecond=0), progress=progress
         )
-    with _errors():
+    with told_errors():
         _print(read_card(path), as_json)
 
 
@@ -72,7 +69,7 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """Show the model card of a version: what it predicts, how well, and what moves prices."""
-    with _errors():
+    with told_errors():
         _print(read_card(version), as_json)
 
 
@@ -89,9 +86,9 @@ def simulate(
     from ridgeline_export.simulate import DEFAULT_SEED, write  # noqa: PLC0415
     from ridgeline_export.simulate.summary_view import show as show_summary  # noqa: PLC0415
 
-    with _errors():
+    with told_errors():
         check_directory(out)
-    with _errors(), _progress() as progress:
+    with told_errors(), _progress() as progress:
         summary = write(out, DEFAULT_SEED if seed is None else seed, progress)
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(summary), indent=2, default=str))
@@ -99,29 +96,16 @@ def simulate(
         show_summary(summary, Console(emoji=False))
 
 
+app.command()(signing_commands.keygen)
+app.command()(signing_commands.sign)
+app.command()(signing_commands.verify)
+
+
 def _print(card: Card, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(card.to_json(), indent=2, ensure_ascii=False))
     else:
         show(card, Console(emoji=False))
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Turn errors a person can mend into a message and an exit code."""
-    try:
-        yield
-    except (InputError, ArtifactError) as error:
-        stderr.print(f"[bold red]{escape(error.where)}[/bold red]", soft_wrap=True)
-        for problem in error.problems:
-            stderr.print(escape(f"  - {problem}"), soft_wrap=True)
-        raise typer.Exit(2) from None
-    except ExportError as error:
-        stderr.print(f"[bold red]Not exported:[/bold red] {escape(str(error))}", soft_wrap=True)
-        raise typer.Exit(1) from None
-    except OSError as error:
-        stderr.print(f"[bold red]Failed:[/bold red] {escape(str(error))}", soft_wrap=True)
-        raise typer.Exit(1) from None
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from ridgeline_server.monitoring.observer import CallTracer, Observers
 from ridgeline_server.ops import OpsServer, Readiness
 from ridgeline_server.process import freeze_garbage
 from ridgeline_server.rollout.catalog import load_catalog
+from ridgeline_server.rollout.signatures import signature_check
 from ridgeline_server.transport.call import Calls
 from ridgeline_server.transport.listener import Listener
 from ridgeline_server.transport.protobuf import require_upb
@@ -101,10 +102,12 @@ class App:
 
         Raises:
             ArtifactError: a model must not be served.
+            ConfigError: signatures are required, and cannot be checked.
             OSError: the port is shared and cannot be bound.
         """
         started = time.perf_counter()
-        catalog = load_catalog(self._settings.models, self._settings.model, self._link.versions)
+        check = signature_check(self._settings.require_signature)
+        catalog = load_catalog(self._settings.models, self._settings.model, self._link.versions, check)
         for version in catalog:
             manifest = version.manifest
             _log.info("proved %s version %d, digest %s", manifest.name, manifest.version, version.digest[:12])
@@ -177,7 +180,7 @@ def run(settings: Settings, told_to_stop: threading.Event, link: Link | None = N
     ports: see `Listener.close`.
 
     Raises:
-        ConfigError: there cannot be tracing, or protobuf is the slow one.
+        ConfigError: there cannot be tracing, signatures cannot be checked, or protobuf is the slow one.
         OSError, ArtifactError: the start failed.
     """
     require_upb()

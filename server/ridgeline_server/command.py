@@ -113,6 +113,7 @@ def _serve(flags: dict[str, Any]) -> int:
     try:
         settings = load_settings(flags, os.environ, flags.pop("config", None))
         logs.configure(settings.log_level, settings.log_format)
+        _keep_private(settings)
         if settings.workers > 1:
             return _supervise(settings)
         _answer(settings, _stop_on_signals())
@@ -142,11 +143,18 @@ def _work(flags: dict[str, Any]) -> int:
     try:
         settings = load_settings(flags, {})
         logs.configure(settings.log_level, settings.log_format, worker=number)
+        _keep_private(settings)
         _answer(settings, told_to_stop, link, number)
     except (ConfigError, ArtifactError, OSError) as error:
         text, code = _failure(error)
         link.failed(text)
         return code
+
+
+def _keep_private(settings: Settings) -> None:
+    # Each process for itself: a worker inherits the limit of its supervisor, not what debuggers may do.
+    if not settings.core_dumps:
+        process.keep_memory_private()
 
 
 def _answer(

@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 ENV_PREFIX = "RIDGELINE_SERVER_"
-
+NO_KEYS = "off"
+"""As `require_signature`: signatures are not looked at."""
 
 # Kubernetes tells every pod of a service called ridgeline-server where it is: that is no setting of ours.
 _SERVICE_LINK = re.compile(rf"{ENV_PREFIX}(SERVICE_HOST|SERVICE_PORT|PORT)(_|$)")
@@ -42,6 +43,13 @@ def _optional_address(value: str) -> str:
     return _address(value) if value else value
 
 
+def _key_file(value: str) -> str:
+    # An empty variable must not switch off what was meant to be on.
+    if not value:
+        raise ValueError(f"expected a PEM file of public keys, or {NO_KEYS}")
+    return value
+
+
 Address = Annotated[str, AfterValidator(_address)]
 
 
@@ -53,6 +61,11 @@ class Settings(BaseModel):
     models: Path = Field(description="directory of exported models, NAME/VERSION/manifest.json")
     model: str = Field(
         default="", description="model that answers when a caller names none; needed with several"
+    )
+    require_signature: Annotated[str, AfterValidator(_key_file)] = Field(
+        default=NO_KEYS,
+        description="PEM file of public keys: a version that none of them signed is refused; "
+        f"{NO_KEYS}: signatures are not looked at",
     )
     address: Address = Field(default="127.0.0.1:50051", description="where to serve gRPC, HOST:PORT")
     ops_address: Annotated[str, AfterValidator(_optional_address)] = Field(
@@ -91,6 +104,10 @@ class Settings(BaseModel):
     metrics: bool = Field(default=True, description="measure, and serve /metrics on the ops address")
     tracing: bool = Field(
         default=False, description="export a span for each call by OTLP, as the OTEL_* variables say"
+    )
+    core_dumps: bool = Field(
+        default=False,
+        description="let crashes write memory, callers' data in it, to disk, and let debuggers attach",
     )
     max_rows: int = Field(default=10_000, ge=1, le=1_000_000, description="rows of one batch of columns")
     max_records: int = Field(default=1_000, ge=1, le=100_000, description="records of one batch of records")

@@ -12,6 +12,7 @@ One version is one directory `models/<name>/<version>/`, never rewritten:
     linear.json      `LinearForm`: the same model as a formula
     reference.json   `ReferenceProfile`: what training data looked like
     golden.npz       arrays numeric float64[g, k], categorical unicode[g, m], price float64[g]
+    manifest.sig     who vouches for it, see `signature`; not there when nobody signed
 
 `numeric` holds the manifest's numeric features in order, NaN = missing; `categorical` its categorical
 features in order, "" = missing. Readers ignore fields they do not know and refuse another major format.
@@ -37,6 +38,7 @@ from ridgeline.artifact.files import (
     PARITY_TOLERANCE,
     PRICE_OUTPUT,
     REFERENCE_FILE,
+    SIGNATURE_FILE,
     ArtifactError,
     digest,
     parse,
@@ -69,6 +71,7 @@ from ridgeline.artifact.profile import (
     NumericTerm,
     ReferenceProfile,
 )
+from ridgeline.artifact.stored import read_checked, read_file
 
 __all__ = [
     "CATEGORICAL_INPUT",
@@ -85,6 +88,7 @@ __all__ = [
     "PARITY_TOLERANCE",
     "PRICE_OUTPUT",
     "REFERENCE_FILE",
+    "SIGNATURE_FILE",
     "ArtifactError",
     "CategoricalProfile",
     "CategoricalTerm",
@@ -110,6 +114,8 @@ __all__ = [
     "Window",
     "digest",
     "parse",
+    "read_checked",
+    "read_file",
     "schema_fingerprint",
     "to_bytes",
     "version_directories",

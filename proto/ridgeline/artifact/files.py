@@ -18,6 +18,7 @@ MANIFEST_FILE = "manifest.json"
 LINEAR_FILE = "linear.json"
 REFERENCE_FILE = "reference.json"
 GOLDEN_FILE = "golden.npz"
+SIGNATURE_FILE = "manifest.sig"
 
 NUMERIC_INPUT = "numeric"
 CATEGORICAL_INPUT = "categorical"

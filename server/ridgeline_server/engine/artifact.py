@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,6 @@ from ridgeline.artifact import (
     GOLDEN_FILE,
     LINEAR_FILE,
     MANIFEST_FILE,
-    MODEL_FILE,
-    NUMERIC_FILE,
     REFERENCE_FILE,
     ArtifactError,
     LinearForm,
@@ -20,6 +19,8 @@ from ridgeline.artifact import (
     ReferenceProfile,
     digest,
     parse,
+    read_checked,
+    read_file,
     schema_fingerprint,
 )
 from ridgeline.guard import GuardRule
@@ -33,7 +34,9 @@ from ridgeline_server.engine.schema import Schema
 from ridgeline_server.engine.single import Singles
 from ridgeline_server.engine.validator import Validator
 
-_FILES = (MODEL_FILE, LINEAR_FILE, REFERENCE_FILE, GOLDEN_FILE)  # and NUMERIC_FILE with numeric features
+SignatureCheck = Callable[[Path, bytes], object]
+"""Given a version's directory and its manifest's bytes; raises ArtifactError when the signature is wrong."""
+
 _WARM_UP_ROWS = (1, 1_000)
 
 
@@ -58,16 +61,19 @@ class Version:
     imputed: tuple[Notice, ...]
 
 
-def load(directory: Path) -> Version:
-    """Read, prove and warm up the version in `directory`.
+def load(directory: Path, check_signature: SignatureCheck | None = None) -> Version:
+    """Read, prove and warm up the version in `directory`. No byte of it is parsed before its signature is
+    checked, when there is a check.
 
     Raises:
         ArtifactError: with every reason why the version must not serve.
     """
     where = str(directory)
-    manifest_bytes = _read(directory, MANIFEST_FILE, where)
+    manifest_bytes = read_file(directory, MANIFEST_FILE)
+    if check_signature is not None:
+        check_signature(directory, manifest_bytes)
     manifest = parse(Manifest, manifest_bytes, f"{where}/{MANIFEST_FILE}")
-    contents = _read_checked(directory, manifest, where)
+    contents = read_checked(directory, manifest)
     graphs = _graphs(contents, manifest, where)
     version = _assemble(manifest, digest(manifest_bytes), contents, graphs, where)
     problems = _disagreements(version, directory)
@@ -78,30 +84,6 @@ def load(directory: Path) -> Version:
         raise ArtifactError(where, problems)
     _warm_up(version)
     return version
-
-
-def _read(directory: Path, name: str, where: str) -> bytes:
-    try:
-        return (directory / name).read_bytes()
-    except OSError as error:
-        raise ArtifactError(where, [f"cannot read {name}: {error.strerror}"]) from error
-
-
-def _read_checked(directory: Path, manifest: Manifest, where: str) -> dict[str, bytes]:
-    contents: dict[str, bytes] = {}
-    files = (*_FILES, NUMERIC_FILE) if manifest.numeric else _FILES
-    problems = [f"the manifest has no digest of {name}" for name in files if name not in manifest.files]
-    for name in files:
-        try:
-            contents[name] = _read(directory, name, where)
-        except ArtifactError as error:
-            problems += error.problems
-            continue
-        if name in manifest.files and digest(contents[name]) != manifest.files[name]:
-            problems.append(f"{name} is not the file the manifest was written for (its digest differs)")
-    if problems:
-        raise ArtifactError(where, problems)
-    return contents
 
 
 def _graphs(contents: dict[str, bytes], manifest: Manifest, where: str) -> Graphs:

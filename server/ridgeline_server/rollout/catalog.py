@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ridgeline.artifact import ArtifactError
 from ridgeline.reasons import Reason
-from ridgeline_server.engine.artifact import Version, load
+from ridgeline_server.engine.artifact import SignatureCheck, Version, load
 from ridgeline_server.errors import NotServed, PreconditionFailed
 from ridgeline_server.rollout.directories import highest, model_directories
 
@@ -68,13 +68,19 @@ class Catalog:
         return (v for versions in self._models.values() for v in versions.values())
 
 
-def load_catalog(models: Path, default: str, versions: Mapping[str, int] | None = None) -> Catalog:
+def load_catalog(
+    models: Path,
+    default: str,
+    versions: Mapping[str, int] | None = None,
+    check_signature: SignatureCheck | None = None,
+) -> Catalog:
     """Load one version of every model below `models`.
 
     Args:
         models: directory of model directories of version directories.
         default: the model that answers when a caller names none; "" when there is only one.
         versions: the versions to load by model name; None: the highest of each.
+        check_signature: what every version must pass first; None: signatures are not looked at.
 
     Raises:
         ArtifactError: with everything that stops the server from starting.
@@ -89,7 +95,7 @@ def load_catalog(models: Path, default: str, versions: Mapping[str, int] | None 
             problems.append(f"version {number} of {name!r} is gone: put it back, or restart the server")
             continue
         try:
-            loaded[name] = {number: load(directory)}
+            loaded[name] = {number: load(directory, check_signature)}
         except ArtifactError as error:
             problems += [f"{error.where}: {problem}" for problem in error.problems]
     if not default and len(chosen) > 1:

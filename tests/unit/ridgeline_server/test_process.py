@@ -70,3 +70,15 @@ def test_what_was_loaded_is_left_out_of_collections() -> None:
         "freeze_garbage(); print(gc.get_freeze_count())"
     )
     assert int(printed(code)) > 1_000
+
+
+def private(code: str) -> str:
+    return printed(f"from ridgeline_server.process import keep_memory_private\nkeep_memory_private()\n{code}")
+
+
+def test_a_crash_leaves_no_core_dump() -> None:
+    assert private("import resource; print(*resource.getrlimit(resource.RLIMIT_CORE))") == "0 0"
+    # Where core dumps go to a program the kernel does not look at the limit, but at this.
+    asked = "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
+    assert printed(asked) == "1"
+    assert private(asked) == "0"
