@@ -30,7 +30,9 @@ def priced(
     form = request.WhichOneof("payload")
     try:
         with _one_at_a_time:
-            answer = predict(version, _rows(request, version, limits), options)
+            rows = _rows(request, version, limits)
+            call.take(rows.row_count)
+            answer = predict(version, rows, options)
     except InvalidInput as error:
         call.refused(version, error)
         raise error.below(form or "") from None
