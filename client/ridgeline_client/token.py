@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 TOKEN_VARIABLE = "RIDGELINE_TOKEN"  # noqa: S105  # where the token is, not the token
 
-Metadata = Sequence[tuple[str, str]]
+Metadata = tuple[tuple[str, str | bytes], ...]
 
 _VISIBLE = re.compile(r"[!-~]{1,4096}")
 

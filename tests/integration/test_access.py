@@ -232,7 +232,7 @@ def test_a_server_never_shows_a_token(
             try:
                 ask(metadata=bearer(token), timeout=TIMEOUT)
             except grpc.RpcError as error:
-                told.append(f"{error!r} {error.trailing_metadata()!r}")  # type: ignore[attr-defined]
+                told.append(f"{error!r} {error.trailing_metadata()!r}")
     logged = [f"{r.getMessage()} {vars(r)}" for r in caplog.records if r.name.startswith("ridgeline")]
     page = repr(Scrape.of(guarded).families)
     assert told

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from ridgeline_server import token_file
 from ridgeline_server.access.register import Register
 from ridgeline_server.access.roles import Role
 from ridgeline_server.command import main
@@ -136,7 +135,7 @@ def test_a_write_that_fails_leaves_the_file_and_nothing_else(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(token_file.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     code, printed = run("create", "shop")
     assert code == 1
     assert "cannot be written: No space left on device" in printed
