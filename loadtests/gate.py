@@ -78,6 +78,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the rows")
     parser.add_argument("--target", default="", help="HOST:PORT of a server; without, one is started")
+    parser.add_argument("--token-file", default="", help="the target's token; else RIDGELINE_TOKEN, or none")
     parser.add_argument("--server-pid", type=int, help="of a local target: its CPU time is reported")
     parser.add_argument("--models", type=Path, default=Path("models"), help="for a server that is started")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
@@ -103,7 +104,9 @@ def _problems(arguments: argparse.Namespace) -> list[str]:
 
 
 def _measure(arguments: argparse.Namespace, address: str, pid: int | None) -> Verdict:
-    options = LoadOptions(batch_weight=0, stream_weight=0, seed=arguments.seed)
+    options = LoadOptions(
+        batch_weight=0, stream_weight=0, seed=arguments.seed, token_file=arguments.token_file
+    )
     stages = SHAPES[arguments.shape](arguments.users, arguments.seconds)
     if len(stages) == 1:
         stages = (replace(stages[0], spawn_rate=min(2 * arguments.users / arguments.warmup, 100.0)),)

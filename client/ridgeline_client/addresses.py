@@ -9,6 +9,7 @@ give one DNS name instead. A target with a scheme of its own (`dns:///...`, `uni
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Sequence
 
@@ -43,6 +44,33 @@ def grpc_target(addresses: Sequence[str]) -> str:
     if len(versions) > 1:
         raise ValueError(f"gRPC takes IPv4 or IPv6 addresses in one list, not both: {', '.join(addresses)}")
     return f"ipv{versions.pop()}:" + ",".join(dict.fromkeys(endpoint for _, endpoint in endpoints))
+
+
+def is_local(addresses: Sequence[str]) -> bool:
+    """True when all addresses are on this machine: loopback, the name localhost, Unix sockets."""
+    return all(_is_local(address) for address in addresses)
+
+
+def _is_local(address: str) -> bool:
+    if address.startswith(("unix:", "unix-abstract:")):
+        return True
+    endpoints = address
+    if _has_scheme(address):
+        scheme, _, rest = address.partition(":")
+        # Behind // a server is named that is asked what the address means: it may say anything.
+        if scheme == "xds" or re.match("//[^/]", rest):
+            return False
+        endpoints = rest.removeprefix("///")
+    return all(_is_loopback(endpoint) for endpoint in endpoints.split(","))
+
+
+def _is_loopback(endpoint: str) -> bool:
+    bracketed = re.fullmatch(r"\[(.*)\](:\d+)?", endpoint)
+    host = bracketed[1] if bracketed else re.sub(r":\d+$", "", endpoint)
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
 
 
 def _has_scheme(target: str) -> bool:

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from ridgeline.packed import Part
 from ridgeline_client.errors import MessageTooLarge, RidgelineError
 from ridgeline_client.status import error_of
+from ridgeline_client.token import Metadata
 
 Answer = TypeVar("Answer", bound=Message)
 
@@ -44,9 +45,11 @@ class Deadline:
 class Calls:
     """Calls over one channel."""
 
-    def __init__(self, channel: grpc.Channel, target: str) -> None:
+    def __init__(self, channel: grpc.Channel, target: str, metadata: Metadata = ()) -> None:
+        """`metadata` goes with every call."""
         self._channel = channel
         self._target = target
+        self._metadata = metadata
         self._callables: dict[str, Callable[..., Any]] = {}
         self._closed = False
 
@@ -68,7 +71,9 @@ class Calls:
                 method, response_deserializer=answer.FromString
             )
         try:
-            result: Answer = self._callables[method](request, timeout=deadline.remaining())
+            result: Answer = self._callables[method](
+                request, timeout=deadline.remaining(), metadata=self._metadata
+            )
         except grpc.RpcError as call:
             raise self.error(call, deadline.timeout) from call
         return result
@@ -80,7 +85,7 @@ class Calls:
             ValueError: the client was closed.
         """
         multi: Any = self._channel.stream_stream(method, response_deserializer=answer.FromString)
-        return multi(requests)
+        return multi(requests, metadata=self._metadata)
 
     def error(self, call: grpc.RpcError, timeout: float) -> RidgelineError:
         """Return what a failed call means.

@@ -22,6 +22,7 @@ from ridgeline_client.results import ChunkResult, Prediction, PredictionBatch
 from ridgeline_client.schema import Schema, SchemaCache, Selection
 from ridgeline_client.stream import ChunkStream, Plan
 from ridgeline_client.table import Columns, Precision, RowKeys, Table, check_precision
+from ridgeline_client.token import call_metadata
 
 Frame = TypeVar("Frame", bound=Any)
 """A pandas DataFrame; this library does not need pandas."""
@@ -51,13 +52,16 @@ class PricingClient:
         max_message_bytes: bytes a request or an answer may have; a server's own limit, if smaller, holds too.
         retry: how failed calls are tried again.
         credentials: for TLS; None for plaintext.
+        token: the bearer token the operator gave the caller; `ridgeline_client.token.read_token` reads one.
+        plaintext_token: send the token without TLS to other machines, too, where anyone on the way can read
+            it. Without TLS it otherwise goes to this machine only.
 
     Raises:
-        ValueError: an argument is out of range, or an address is no address.
+        ValueError: an argument is out of range, an address is no address, or the token would go out in plain.
         Unavailable: a host name in a list of several addresses cannot be looked up.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - independent options, by keyword only
         self,
         target: str | Sequence[str] = DEFAULT_TARGET,
         *,
@@ -65,15 +69,27 @@ class PricingClient:
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
         retry: channel.RetryPolicy = channel.DEFAULT_RETRY,
         credentials: grpc.ChannelCredentials | None = None,
+        token: str | None = None,
+        plaintext_token: bool = False,
     ) -> None:
         servers = addresses.address_list(target)
+        local = addresses.is_local(servers)
+        if not (token is None or credentials or plaintext_token or local):
+            raise ValueError(
+                f"the token would go to {','.join(servers)} without TLS, for anyone on the way to read: use "
+                "TLS, or allow it (plaintext_token, --plaintext-token)"
+            )
         if max_message_bytes < 1:
             raise ValueError(f"max_message_bytes must be above 0, got {max_message_bytes}")
         self.target = ",".join(servers)
         self.timeout = Deadline(timeout).timeout
         self.max_message_bytes = max_message_bytes
+        metadata = call_metadata(token)
         options = channel.channel_options(retry, max_message_bytes)
-        self._calls = Calls(channel.open_channel(servers, options, credentials), self.target)
+        if token is not None and local:  # no proxy of the environment gets to see it
+            options.append(("grpc.enable_http_proxy", 0))
+        opened = channel.open_channel(servers, options, credentials)
+        self._calls = Calls(opened, self.target, metadata)
         self._schemas = SchemaCache(self._describe)
 
     def __enter__(self) -> Self:

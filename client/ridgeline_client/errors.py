@@ -10,7 +10,7 @@
     │   └── AccessDenied            no credential, a bad one, or one without the role
     └── ServiceError              the service is at fault; the same request may succeed later
         ├── Unavailable             no server could be reached, it is loading or draining, or it cancelled
-        ├── Overloaded              the server sheds load; `retry_after` is its advice
+        ├── Overloaded              the server sheds load, or the caller's rate is exceeded; `retry_after`
         ├── DeadlineExceeded        no answer within the timeout
         └── ServerError             anything else; quote the request id to the operator
 
@@ -176,7 +176,7 @@ class Unavailable(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """The server sheds load.
+    """The server sheds load, or the caller asks for more rows than its rate allows (reason RATE_EXCEEDED).
 
     Attributes:
         retry_after: seconds the server asks to wait before trying again; None when it did not say.

@@ -123,7 +123,10 @@ def _exhausted(failure: _Failure, target: str) -> RidgelineError:
         too_large = _error(errors.MessageTooLarge, text, failure)
         too_large.size, too_large.limit = size, limit
         return too_large
-    overloaded = _error(errors.Overloaded, f"{target} is overloaded: {failure.text}", failure)
+    text = (
+        failure.text if failure.reason == Reason.RATE_EXCEEDED else f"{target} is overloaded: {failure.text}"
+    )
+    overloaded = _error(errors.Overloaded, text, failure)
     overloaded.retry_after = failure.retry_after
     return overloaded
 

@@ -13,7 +13,8 @@ import asyncio
 import selectors
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
@@ -24,6 +25,7 @@ from harness.workload import Workload
 from ridgeline_client import PricingClient
 from ridgeline_client.addresses import address_list, grpc_target
 from ridgeline_client.channel import method
+from ridgeline_client.token import call_metadata, read_token
 
 OK = "OK"
 
@@ -47,6 +49,7 @@ class Calls:
         requests: serialised requests, sent in turn; each must be answered with OK.
         max_answer_bytes: the longest answer that is taken.
         timeout_s: deadline of each call.
+        token: the bearer token of each call, None for none.
     """
 
     address: str
@@ -54,26 +57,31 @@ class Calls:
     requests: Sequence[bytes]
     max_answer_bytes: int = 4 << 20
     timeout_s: float = 10.0
+    token: str | None = field(default=None, repr=False)
 
 
-def price_calls(address: str, rows: int | None = None, seed: int = 0) -> Calls:
+def price_calls(
+    address: str, rows: int | None = None, seed: int = 0, token_file: Path | None = None
+) -> Calls:
     """Make calls for the prices of the server's default model: Predict, or PredictBatch with `rows` rows.
 
     Single rows are valid ones; a batch has rows that must be refused, and is answered with OK.
 
     Raises:
-        ValueError: the address is no address, or the server takes no batches of so many rows.
+        ValueError: the address is no address, there is no token in the file, it would go out in plain, or the
+            server takes no batches of so many rows.
         RidgelineError: the server does not describe its model.
     """
-    with PricingClient(address, timeout=_CONNECT_TIMEOUT_S) as client:
+    token = read_token(token_file)
+    with PricingClient(address, timeout=_CONNECT_TIMEOUT_S, token=token) as client:
         description = client.describe()
     workload = Workload(description, seed)
     room = description.limits.max_message_bytes + _ROOM_BYTES
     if rows is None:
         singles = [request.data for request in workload.unary(_DISTINCT_RECORDS) if not request.faults]
-        return Calls(address, "Predict", singles, room)
+        return Calls(address, "Predict", singles, room, token=token)
     batches = [workload.batch(n * rows, rows).data for n in range(_DISTINCT_BATCHES)]
-    return Calls(address, "PredictBatch", batches, room)
+    return Calls(address, "PredictBatch", batches, room, token=token)
 
 
 @asynccontextmanager
@@ -92,13 +100,15 @@ async def connected(calls: Calls, connections: int) -> AsyncIterator[list[Ask]]:
         except TimeoutError:
             told = f"{calls.address} took fewer than {connections} connections in {_CONNECT_TIMEOUT_S:g} s"
             raise TimeoutError(told) from None
-        yield [_ask(channel.unary_unary(method(calls.method)), calls.timeout_s) for channel in channels]
+        yield [_ask(channel.unary_unary(method(calls.method)), calls) for channel in channels]
 
 
-def _ask(call: Callable[..., Any], timeout_s: float) -> Ask:
+def _ask(call: Callable[..., Any], calls: Calls) -> Ask:
+    metadata = call_metadata(calls.token)
+
     async def ask(request: bytes) -> str:
         try:
-            await call(request, timeout=timeout_s)
+            await call(request, timeout=calls.timeout_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             return error.code().name
         return OK

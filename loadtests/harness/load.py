@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -17,6 +19,7 @@ from harness.workload import Request, Workload
 from ridgeline_client import PricingClient
 from ridgeline_client.addresses import address_list, grpc_target
 from ridgeline_client.channel import method
+from ridgeline_client.token import call_metadata, read_token
 
 _SCHEME = "grpc://"
 _AT_ONCE = 200  # single-row requests made without a pause
@@ -37,7 +40,8 @@ class Load:
         chunks: the chunks of one stream; their sequence counts from 0.
 
     Raises:
-        ValueError: the host is no address, or (when requests are made) the server takes no such messages.
+        ValueError: the host is no address, there is no token in the file, it would go out in plain, or (when
+            requests are made) the server takes no such messages.
         RidgelineError: the server does not describe its model.
     """
 
@@ -45,7 +49,9 @@ class Load:
         self.options = options
         self.recorder = recorder
         target = host.removeprefix(_SCHEME).rstrip("/")
-        with PricingClient(target, timeout=options.deadline_s) as client:
+        token = read_token(Path(options.token_file) if options.token_file else None)
+        self._metadata = call_metadata(token)
+        with PricingClient(target, timeout=options.deadline_s, token=token) as client:
             description = client.describe(options.model)
         self.judge = Judge(description.guard)
         self._workload = Workload(description, options.seed, options.shares())
@@ -62,8 +68,7 @@ class Load:
         """Return a method that takes serialised requests and answers bytes. Connections take turns."""
         channel = self._opened[next(self._turns) % len(self._opened)]
         kind = channel.stream_stream if stream else channel.unary_unary
-        callable_: Callable[..., Any] = kind(method(name))
-        return callable_
+        return partial(kind(method(name)), metadata=self._metadata)
 
     def close(self) -> None:
         """Close the connections."""

@@ -49,6 +49,7 @@ class LoadOptions:
     connections: int = _option(4, "connections of each process, used in turn by its users")
     deadline_s: float = _option(5.0, "deadline of a call in seconds; of a stream, of each answer")
     model: str = _option("", "the model to ask; empty: the server's default")
+    token_file: str = _option("", "file with the bearer token; empty: the variable RIDGELINE_TOKEN, or none")
 
     def __post_init__(self) -> None:
         problems = [

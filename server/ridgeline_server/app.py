@@ -8,8 +8,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from ridgeline.v1 import pricing_service_pb2 as pb
+from ridgeline_server.access.entries import TokensError
 from ridgeline_server.config import ConfigError, Settings
 from ridgeline_server.lifecycle import Lifecycle, State
 from ridgeline_server.link import Link, NoLink
@@ -19,6 +21,8 @@ from ridgeline_server.ops import OpsServer, Readiness
 from ridgeline_server.process import freeze_garbage
 from ridgeline_server.rollout.catalog import load_catalog
 from ridgeline_server.rollout.signatures import signature_check
+from ridgeline_server.token_file import TokenFile
+from ridgeline_server.transport.access import Access
 from ridgeline_server.transport.call import Calls
 from ridgeline_server.transport.listener import Listener
 from ridgeline_server.transport.protobuf import require_upb
@@ -52,6 +56,7 @@ class App:
         """Bind the ports. `tracer` follows every call of the contract's methods.
 
         Raises:
+            ConfigError: the file of tokens is none.
             OSError: an address cannot be bound; nothing stays bound.
         """
         self._settings = settings
@@ -67,7 +72,14 @@ class App:
         parts = (self._lifecycle.catalog, limits, new_prediction_set_id)
         servicer, streams = PricingServicer(*parts), PricingStream(*parts)
         self._metrics = Metrics(_METHODS, self._is_serving) if settings.metrics else None
-        calls = Calls(_observers(self._metrics), settings.slow_call_s, tracer, settings.max_call_s)
+        self._tokens = _token_file(settings, self._metrics)
+        calls = Calls(
+            _observers(self._metrics),
+            settings.slow_call_s,
+            tracer,
+            settings.max_call_s,
+            access=_access(self._tokens),
+        )
         self._listener = Listener(settings, servicer, streams, self._lifecycle.refusal, calls)
         if self._metrics:
             for pool, readings in self._listener.readings().items():
@@ -96,6 +108,8 @@ class App:
             self._listener.start()
         if self._ops:
             self._ops.start()
+        if self._tokens:
+            self._tokens.watch()
 
     def load(self, told_to_stop: threading.Event | None = None) -> None:
         """Load and prove the models, then publish SERVING, unless the server was told to stop meanwhile.
@@ -156,6 +170,8 @@ class App:
             return
         self.drain()
         self._listener.close()
+        if self._tokens:
+            self._tokens.stop()
         if self._ops:
             self._ops.stop()
         self._lifecycle.advance(State.STOPPED)
@@ -175,12 +191,26 @@ def _observers(metrics: Metrics | None) -> Observers:
     return Observers([metrics.calls], [metrics.rows], metrics.count_error) if metrics else Observers()
 
 
+def _token_file(settings: Settings, metrics: Metrics | None) -> TokenFile | None:
+    if not settings.tokens:
+        return None
+    try:
+        return TokenFile(Path(settings.tokens), metrics.count_token_read if metrics else lambda _: None)
+    except TokensError as error:
+        raise ConfigError([f"tokens {settings.tokens}: {problem}" for problem in error.problems]) from error
+
+
+def _access(tokens: TokenFile | None) -> Access:
+    return Access(lambda: tokens.register) if tokens else Access()
+
+
 def run(settings: Settings, told_to_stop: threading.Event, link: Link | None = None) -> None:
     """Serve until `told_to_stop` is set, and drain. The caller then leaves the process, which closes the
     ports: see `Listener.close`.
 
     Raises:
-        ConfigError: there cannot be tracing, signatures cannot be checked, or protobuf is the slow one.
+        ConfigError: there cannot be tracing, signatures cannot be checked, the file of tokens is none, or
+            protobuf is the slow one.
         OSError, ArtifactError: the start failed.
     """
     require_upb()

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from ridgeline import __version__
 from ridgeline.artifact import ArtifactError
-from ridgeline_server import process
+from ridgeline_server import process, token_command
 from ridgeline_server.config import ENV_PREFIX, ConfigError, Settings, load_settings
 from ridgeline_server.link import Link, WorkerLink
 from ridgeline_server.monitoring import logs
@@ -28,7 +28,7 @@ Exit codes: 0 stopped as told, 1 failed, 2 wrong settings or a model that must n
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ridgeline-server", description="A gRPC price server.")
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{serve,healthcheck}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{serve,healthcheck,token}")
     serve = commands.add_parser(
         "serve",
         help="serve the models of a directory",
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_file(healthcheck)
     _add_settings(healthcheck, ["address"])
+    token_command.add_parser(commands)
     worker = commands.add_parser("worker")  # not for people: `serve --workers` starts it
     worker.add_argument("--number", type=int, required=True)
     worker.add_argument("--link", type=int, required=True)
@@ -105,7 +106,7 @@ def _stop_on_signals() -> threading.Event:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     flags = vars(_parser().parse_args(arguments))
-    commands = {"serve": _serve, "worker": _work, "healthcheck": _healthcheck}
+    commands = {"serve": _serve, "worker": _work, "healthcheck": _healthcheck, "token": token_command.run}
     return commands[flags.pop("command")](flags)
 
 

@@ -89,6 +89,10 @@ class Settings(BaseModel):
         default=False,
         description="keep each serving process on one CPU; each worker takes the next one",
     )
+    tokens: str = Field(
+        default="",
+        description="file that says who may call (`ridgeline-server token`); empty: everybody may",
+    )
     reflection: bool = Field(
         default=False, description="serve gRPC reflection, so that tools can list the methods"
     )

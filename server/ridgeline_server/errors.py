@@ -8,6 +8,7 @@ PricingError
 |-- PreconditionFailed      schema or digest is not what the caller pinned
 |-- PriceRejected           the guard's policy gave no price
 |-- Overloaded              too many calls are waiting
+|-- RateExceeded            more rows than the caller's rate allows
 |-- NotReady                loading or draining
 |-- DeadlinePassed          nobody waits for the answer any more, or the server's limit is over
 |-- Unauthenticated         no credential, or one that is not known
@@ -17,6 +18,7 @@ PricingError
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -118,6 +120,25 @@ class Overloaded(PricingError):
         message = f"the server is overloaded, try again in {retry_after_ms} ms"
         super().__init__(Reason.OVERLOADED, message)
         self.retry_after_ms = retry_after_ms
+
+
+class RateExceeded(PricingError):
+    """More rows than the caller's rate allows; they may come after `retry_after_ms`, or never when that is
+    `NEVER`."""
+
+    NEVER = -1
+
+    def __init__(self, rows: int, rows_per_second: int, wait_s: float) -> None:
+        """`wait_s`: seconds until so many rows are allowed, infinity when they never are in one call."""
+        told = f"{rows} rows are more than your rate of {rows_per_second} rows per second allows"
+        if math.isinf(wait_s):
+            self.retry_after_ms = self.NEVER
+            advice = f"send at most {rows_per_second} rows in one call"
+        else:
+            self.retry_after_ms = max(1, math.ceil(1_000 * wait_s))
+            advice = f"try again in {self.retry_after_ms} ms"
+        metadata = {"rows": str(rows), "rows_per_second": str(rows_per_second)}
+        super().__init__(Reason.RATE_EXCEEDED, f"{told}: {advice}", metadata)
 
 
 class NotReady(PricingError):

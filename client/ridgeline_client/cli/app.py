@@ -61,6 +61,8 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     digest: options.Digest = None,
     target: options.Target = options.TARGET_DEFAULT,
     timeout: options.Timeout = options.TIMEOUT_DEFAULT,
+    token_file: options.TokenFile = None,
+    plaintext_token: options.PlaintextToken = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Price one product.
@@ -69,7 +71,8 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     """
     chosen = dataclasses.asdict(options.selection(model, version, label, digest))
     given = _given(pairs or [], json_record, demo=demo)
-    with options.client(target, timeout, as_json=as_json) as client:
+    connection = options.Connection(target, timeout, token_file, plaintext_token)
+    with options.client(connection, as_json=as_json) as client:
         description = client.describe(**chosen)
         asked = {**(record.demo(description) if demo else {}), **given}
         answer = client.predict(
@@ -136,6 +139,8 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="SECONDS", help="Longest wait without any answer.")
     ] = 60.0,
+    token_file: options.TokenFile = None,
+    plaintext_token: options.PlaintextToken = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Price a table of any size: one row out per row in, in order.
@@ -148,7 +153,7 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     command.run(
         source,
         target,
-        command.connector(server, timeout),
+        options.Connection(server, timeout, token_file, plaintext_token).open,
         command.JobOptions(
             columns=command.ColumnOptions(record_id, keep_columns, allow_missing),
             selection=options.selection(model, version, label, digest),
@@ -171,11 +176,14 @@ def describe(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     digest: options.Digest = None,
     target: options.Target = options.TARGET_DEFAULT,
     timeout: options.Timeout = options.TIMEOUT_DEFAULT,
+    token_file: options.TokenFile = None,
+    plaintext_token: options.PlaintextToken = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Say what a model expects and promises. Required features are marked with *."""
     chosen = dataclasses.asdict(options.selection(model, version, label, digest))
-    with options.client(target, timeout, as_json=as_json) as client:
+    connection = options.Connection(target, timeout, token_file, plaintext_token)
+    with options.client(connection, as_json=as_json) as client:
         description = client.describe(**chosen, full=full)
     if as_json:
         typer.echo(output.to_json(description))
@@ -188,10 +196,13 @@ def health(
     service: Annotated[str, typer.Option("--service", help="A service; else the whole server.")] = "",
     target: options.Target = options.TARGET_DEFAULT,
     timeout: options.Timeout = options.TIMEOUT_DEFAULT,
+    token_file: options.TokenFile = None,
+    plaintext_token: options.PlaintextToken = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Say whether the server is serving; exit code 0 only when it is."""
-    with options.client(target, timeout, as_json=as_json) as client:
+    connection = options.Connection(target, timeout, token_file, plaintext_token)
+    with options.client(connection, as_json=as_json) as client:
         status = client.health(service)
     if as_json:
         typer.echo(output.to_json({"target": target, "service": service, "status": status}))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +15,7 @@ from ridgeline_client.cli import failures
 from ridgeline_client.client import DEFAULT_TARGET, DEFAULT_TIMEOUT, PricingClient
 from ridgeline_client.errors import RidgelineError
 from ridgeline_client.schema import MAX_VERSION, Selection
+from ridgeline_client.token import read_token
 
 Target = Annotated[
     str,
@@ -21,6 +24,18 @@ Target = Annotated[
     ),
 ]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Longest wait for an answer.")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        metavar="FILE",
+        envvar="RIDGELINE_TOKEN_FILE",
+        help="The file with your token; else the variable RIDGELINE_TOKEN.",
+    ),
+]
+PlaintextToken = Annotated[
+    bool, typer.Option("--plaintext-token", help="Send the token to other machines without TLS, too.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines instead of tables for people.")]
 Model = Annotated[str, typer.Option("--model", help="The model's name; the server's default when left out.")]
 Version = Annotated[
@@ -48,13 +63,33 @@ def selection(model: str, version: int | None, label: str | None, digest: str | 
         raise typer.BadParameter(str(error)) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Which servers to ask, how patiently and as whom."""
+
+    target: str
+    timeout: float
+    token_file: Path | None = None
+    plaintext_token: bool = False
+
+    def open(self) -> PricingClient:
+        """Open a client; a usage error for what is no address or no token. Raises RidgelineError."""
+        try:
+            return PricingClient(
+                self.target,
+                timeout=self.timeout,
+                token=read_token(self.token_file),
+                plaintext_token=self.plaintext_token,
+            )
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+
 @contextmanager
-def client(target: str, timeout: float, *, as_json: bool) -> Iterator[PricingClient]:
+def client(connection: Connection, *, as_json: bool) -> Iterator[PricingClient]:
     """Open a client for the block; an error inside is reported and ends the command with its exit code."""
     try:
-        opened = PricingClient(target, timeout=timeout)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        opened = connection.open()
     except RidgelineError as error:
         failures.report(error, as_json=as_json)
         raise typer.Exit(failures.exit_code(error)) from None

@@ -15,14 +15,13 @@ import typer
 
 from ridgeline.tables import TableError
 from ridgeline_client.cli import failures, score_view
-from ridgeline_client.client import PricingClient
 from ridgeline_client.errors import RidgelineError
 from ridgeline_client.score.columns import ColumnOptions
 from ridgeline_client.score.errors import JobFailed, ModelChanged, ScoreError
 from ridgeline_client.score.job import Job
 from ridgeline_client.score.options import JobOptions
 
-__all__ = ["ColumnOptions", "JobOptions", "connector", "run"]
+__all__ = ["ColumnOptions", "JobOptions", "run"]
 
 STANDARD = "-"
 _EXIT_BY_SIGNAL = 128
@@ -115,15 +114,3 @@ def _signals(source: str, target: str) -> Iterator[None]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
-
-
-def connector(target: str, timeout: float) -> score_view.Connect:
-    """Return what opens a client of the servers at `target`; a usage error when that is no address."""
-
-    def connect() -> PricingClient:
-        try:
-            return PricingClient(target, timeout=timeout)
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from None
-
-    return connect

@@ -20,6 +20,7 @@ from ridgeline_server.monitoring.calls import CallMetrics
 from ridgeline_server.monitoring.row_metrics import RowMetrics
 
 _LIBRARIES = ("grpcio", "onnxruntime", "protobuf")
+_OUTCOMES = {True: "taken", False: "refused"}
 
 
 class Metrics:
@@ -47,6 +48,13 @@ class Metrics:
             "Errors of what observes calls and rows; the other metrics may then be too low.",
             registry=registry,
         )
+        reads = Counter(
+            "ridgeline_token_reads_total",
+            "Times a changed file of tokens was read, by whether it was taken.",
+            ("outcome",),
+            registry=registry,
+        )
+        self._token_reads = {taken: reads.labels(outcome) for taken, outcome in _OUTCOMES.items()}
         is_ready = Gauge("ridgeline_ready", "1 while the server is SERVING, else 0.", registry=registry)
         is_ready.set_function(ready)
         build = Gauge(
@@ -65,6 +73,10 @@ class Metrics:
             self._models.labels(manifest.name, str(manifest.version), digest).set(1)
             self.rows.serve(manifest)
         self._load.set(seconds)
+
+    def count_token_read(self, taken: bool) -> None:
+        """A changed file of tokens was read, and taken or not."""
+        self._token_reads[taken].inc()
 
     def count_error(self) -> None:
         """An observer has failed."""

@@ -16,11 +16,13 @@ from urllib.parse import unquote
 
 import grpc
 
+from ridgeline_server.access.register import Caller
 from ridgeline_server.domain import Tally
 from ridgeline_server.engine.artifact import Version
 from ridgeline_server.errors import DeadlinePassed, InvalidInput, PricingError
 from ridgeline_server.monitoring.line_limit import LineLimit
 from ridgeline_server.monitoring.observer import CallTracer, Observers
+from ridgeline_server.transport.access import Access
 from ridgeline_server.transport.in_flight import InFlight
 from ridgeline_server.transport.status import REQUEST_ID_TRAILER, WireStatus, internal, wire_status
 
@@ -57,6 +59,7 @@ class Calls:
     longest_s: float = math.inf
     in_flight: InFlight = field(default_factory=InFlight)
     lines: LineLimit = field(default_factory=lambda: LineLimit(time.monotonic))
+    access: Access = field(default_factory=Access)
 
     def begin(self, method: str, context: grpc.ServicerContext) -> Call:
         """A call of `method` has got its thread."""
@@ -69,14 +72,17 @@ class Call:
     Attributes:
         method: name of the method, without its service.
         request_id: the caller's, or a fresh one.
+        caller: who calls, as far as that is known before `identify`.
         version: what answers, once that is known.
         rows: how many have been priced.
         expires: when it is too late to work on it, on the performance counter.
+        slowed: over its caller's rate it waits, instead of being refused.
     """
 
     version: Version | None = None
     rows = 0
     expires = math.inf
+    slowed = False
     _began = _received = _longest = 0.0
 
     def __init__(self, calls: Calls, method: str, context: grpc.ServicerContext) -> None:
@@ -84,6 +90,7 @@ class Call:
         self._is_active = context.is_active
         self._peer = context.peer()  # not known any more once the caller has left
         self.method = method
+        self.caller: Caller = calls.access.known()
         metadata = context.invocation_metadata()
         self.request_id = _request_id(metadata)
         self._span = calls.tracer.begin(method, metadata) if calls.tracer else None
@@ -96,6 +103,20 @@ class Call:
         if time.perf_counter() > self.expires:
             longest = self._calls.longest_s
             raise DeadlinePassed(f"the call was not answered within {longest:g} s, the server's max_call_s")
+
+    def identify(self, context: grpc.ServicerContext) -> None:
+        """Make sure of the caller. Raises Unauthenticated and PermissionDenied."""
+        self.caller = self._calls.access.caller(context)
+
+    def take(self, rows: int) -> None:
+        """Count rows against the caller's rate, before they are priced. Raises RateExceeded, unless the call
+        is slowed instead."""
+        access = self._calls.access
+        (access.owe if self.slowed else access.take)(self.caller, rows)
+
+    def debt(self) -> float:
+        """Seconds until the caller may send more."""
+        return self._calls.access.debt(self.caller)
 
     def received(self) -> None:
         """A message is here."""
@@ -163,6 +184,8 @@ class Call:
         fields: dict[str, Any] = {"request_id": self.request_id, "method": self.method, "code": code.name}
         if reason:
             fields["reason"] = reason
+        if self.caller.name:
+            fields["caller"] = self.caller.name
         if self.version is not None:
             manifest = self.version.manifest
             fields |= {"model": manifest.name, "version": manifest.version}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import grpc
 from grpc_health.v1 import health
@@ -22,6 +21,7 @@ from ridgeline_server.transport.rpc import (
     Handler,
     ServiceHandler,
     UnknownMethods,
+    identified,
     on_pool,
     short,
     stream,
@@ -71,14 +71,15 @@ class Listener:
         }
         answered = streams.method()
         priced = stream("PredictStream", answered, self._streams, refusal, calls)
-        probes = Calls(Observers(), settings.slow_call_s)  # nobody asks how often a probe came
+        # Nobody asks how often a probe came.
+        probes = Calls(Observers(), settings.slow_call_s, access=calls.access)
         self._services = [
             ServiceHandler(unary_handlers, self._admit, calls),
             ServiceHandler({f"/{SERVICE}/PredictStream": priced}, self._admit_stream, calls),
             ServiceHandler(self.health.handlers(probes), lambda: None, probes),
         ]
         if settings.reflection:
-            self._services.append(ServiceHandler(_reflection(), lambda: None, probes))
+            self._services.append(ServiceHandler(_reflection(probes), lambda: None, probes))
         self._server = grpc.server(self._pool, options=_options(settings))
         self._server.add_generic_rpc_handlers((*self._services, UnknownMethods(calls.observers)))
         self._self_call = SelfCall(self._server)
@@ -171,20 +172,17 @@ def _bind(server: grpc.Server, address: str) -> str:
     return f"{address.rpartition(':')[0]}:{port}"
 
 
-def _reflection() -> Mapping[str, Handler]:
+def _reflection(calls: Calls) -> Mapping[str, Handler]:
     # On threads of its own: grpcio's reflection holds one for as long as its caller likes.
     pool = ParkingPool(PoolLimits(active=4))
     servicer = reflection.ReflectionServicer((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME))
-
-    def reflect(*arguments: Any) -> Any:
-        return servicer.ServerReflectionInfo(*arguments)
-
+    name = "ServerReflectionInfo"
     handler = grpc.stream_stream_rpc_method_handler(
-        on_pool(reflect, pool),
+        on_pool(identified(name, servicer.ServerReflectionInfo, calls), pool),
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
-    return {f"/{reflection.SERVICE_NAME}/ServerReflectionInfo": handler}
+    return {f"/{reflection.SERVICE_NAME}/{name}": handler}
 
 
 def _options(settings: Settings) -> Sequence[tuple[str, int]]:

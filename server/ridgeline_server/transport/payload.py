@@ -37,7 +37,9 @@ def priced(
             return predict(version, rows, options)
 
     try:
-        answer = in_blocks(_rows(request, version, limits), price)
+        rows = _rows(request, version, limits)
+        call.take(rows.row_count)
+        answer = in_blocks(rows, price)
     except InvalidInput as error:
         call.refused(version, error)
         raise error.below(form or "") from None

@@ -15,9 +15,10 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from ridgeline_server.errors import MalformedMessage, NotReady, PricingError
+from ridgeline_server.errors import MalformedMessage, PricingError
 from ridgeline_server.monitoring.observer import Observers
 from ridgeline_server.transport.call import Call, Calls, arrived
+from ridgeline_server.transport.pace import wait_for_rate
 from ridgeline_server.transport.pool import ParkingPool, PoolLimits
 from ridgeline_server.transport.receive import next_message
 from ridgeline_server.transport.status import WireStatus
@@ -68,7 +69,7 @@ class ServiceHandler(grpc.GenericRpcHandler):
         if handler is None:
             return None
         arrived.set(time.perf_counter())
-        refusal = self._admit()
+        refusal = self._calls.access.refusal(details.method, details.invocation_metadata) or self._admit()
         return handler if refusal is None else self._refuse(details.method, refusal)
 
     def close(self) -> None:
@@ -108,11 +109,12 @@ def unary(name: str, method: UnaryMethod, pool: ParkingPool, calls: Calls) -> Ha
         call.expires = arrived.get() + calls.longest_s
         calls.in_flight.enter(context)
         try:
+            call.identify(context)
             raw = next_message(requests, pool, context)
         except grpc.RpcError:  # the caller left before it sent its message
             call.leave()
             return b""
-        except NotReady as error:
+        except PricingError as error:
             return abort(context, call.fail(error))
         return answer(raw, method, call, context)
 
@@ -125,9 +127,11 @@ def stream(name: str, method: StreamMethod, pool: ParkingPool, refusal: Admit, c
 
     def behaviour(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         call = calls.begin(name, context)
+        call.slowed = True
         calls.in_flight.enter(context)
-        messages = _received(requests, method, pool, call, context)
+        messages = _received(requests, method, pool, call, context, refusal)
         try:
+            call.identify(context)
             for content in method.answer(messages, call):
                 call.answered()
                 with pool.parked(context.cancel, _let_finish):  # until the caller has room for it
@@ -155,14 +159,31 @@ def _received(
     pool: ParkingPool,
     call: Call,
     context: grpc.ServicerContext,
+    refusal: Admit,
 ) -> Iterator[Any]:
     while (raw := next_message(requests, pool, context)) is not None:
+        # Meanwhile nothing more is read, and gRPC's flow control slows the caller down.
+        wait_for_rate(call.debt, context, refusal)
         call.received()
         yield _parse(raw, method)
 
 
 def _let_finish() -> None:
     """A drain waits for answers that are on their way."""
+
+
+def identified(name: str, behaviour: Callable[..., Any], calls: Calls) -> Callable[..., Any]:
+    """A behaviour of grpcio's own, for callers who may call it."""
+
+    def checked(requests: Any, context: grpc.ServicerContext) -> Any:
+        call = calls.begin(name, context)
+        try:
+            call.identify(context)
+        except PricingError as error:
+            abort(context, call.fail(error))
+        return behaviour(requests, context)
+
+    return checked
 
 
 def on_pool(behaviour: _Behaviour, pool: ParkingPool) -> _Behaviour:

@@ -9,6 +9,8 @@ import numpy as np
 from ridgeline import packed
 from ridgeline.reasons import Reason
 from ridgeline.v1 import pricing_service_pb2 as pb
+from ridgeline_server.access.register import require_role
+from ridgeline_server.access.roles import FULL_VIEW_ROLES
 from ridgeline_server.domain import PlainPrediction, PredictionBatch, PredictOptions
 from ridgeline_server.engine.artifact import Version
 from ridgeline_server.engine.notices import row_notices
@@ -50,6 +52,7 @@ class PricingServicer:
     def predict(self, request: pb.PredictRequest, call: Call) -> bytes:
         """Price one record. Raises PricingError."""
         version = call.version = self._version(request)
+        call.take(1)
         options = unpack.options(request.options)
         try:
             answer = _plain(request, version, options) or _full(request, version, options)
@@ -94,8 +97,9 @@ class PricingServicer:
         if request.view not in pb.DescribeView.values():
             text = f"view is {request.view}: expected one of DescribeView"
             raise InvalidInput([Violation(Reason.INVALID_FIELD, text, "view")])
+        if full := request.view == pb.DESCRIBE_VIEW_FULL:
+            require_role(call.caller, FULL_VIEW_ROLES, "the FULL view")
         served = self._catalog().served_versions(version.manifest.name)
-        full = request.view == pb.DESCRIBE_VIEW_FULL
         return description(version, served, self._limits, full=full).SerializeToString()
 
     def _version(

@@ -19,6 +19,7 @@ CODES: dict[type[errors.PricingError], grpc.StatusCode] = {
     errors.PreconditionFailed: grpc.StatusCode.FAILED_PRECONDITION,
     errors.PriceRejected: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.RateExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.NotReady: grpc.StatusCode.UNAVAILABLE,
     errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
@@ -73,7 +74,7 @@ def wire_status(error: errors.PricingError, request_id: str) -> WireStatus:
     """The status with its trailers, ready to abort a call with."""
     status = rpc_status.to_status(rpc_status_of(error, request_id))
     metadata = [*status.trailing_metadata, (REQUEST_ID_TRAILER, request_id)]
-    if isinstance(error, errors.Overloaded):
+    if isinstance(error, errors.Overloaded | errors.RateExceeded):
         metadata.append(("grpc-retry-pushback-ms", str(error.retry_after_ms)))
     return WireStatus(status.code, status.details, metadata)
 

@@ -1,0 +1,110 @@
+"""Who calls, and whether they may.
+
+A token is in the call's metadata, which grpcio shows on its serving thread, before the call takes a thread
+(`refusal`). A certificate's subject it shows only to the call's own thread (`caller`): so a call without a
+token goes on, when subjects are known at all, and is refused there before anybody waits for its message.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import cast
+
+import grpc
+
+from ridgeline_server.access.register import (
+    ANYBODY,
+    Caller,
+    Register,
+    require_method,
+    unauthenticated,
+)
+from ridgeline_server.access.roles import OPEN_METHODS
+from ridgeline_server.access.tokens import bearer_tokens
+from ridgeline_server.errors import PricingError, RateExceeded
+
+_NO_CREDENTIAL = "the call has no credential: send the metadata authorization: Bearer TOKEN"
+_UNCLEAR = "the metadata authorization is not one bearer token: send authorization: Bearer TOKEN, once"
+
+# grpcio has a context for each call, and runs `ServiceHandler.service` and the call itself in it.
+_known: ContextVar[Caller] = ContextVar("caller")
+_asks_for: ContextVar[str] = ContextVar("method")
+
+
+def peer_subject(context: grpc.ServicerContext) -> str | None:
+    """The common name of the client certificate that gRPC has verified; None without one."""
+    names = cast("Mapping[str, Iterable[bytes]]", context.auth_context()).get("x509_common_name", ())
+    return next((name.decode(errors="replace") for name in names), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Answers with the register of the moment; None: everybody may call.
+
+    Attributes:
+        register: the register.
+        now: seconds since 1970, for what expires.
+        clock: seconds that never go back, for rates.
+    """
+
+    register: Callable[[], Register | None] = lambda: None
+    now: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.monotonic
+
+    def refusal(self, method: str, metadata: Iterable[tuple[str, str | bytes]]) -> PricingError | None:
+        """Say why a call must not go on, before it takes a thread: None when it may, or may for now."""
+        register = self.register()
+        if register is None or method in OPEN_METHODS:
+            _known.set(ANYBODY)
+            return None
+        try:
+            self._check_token(register, method, bearer_tokens(metadata))
+        except PricingError as error:
+            return error
+        return None
+
+    def known(self) -> Caller:
+        """Who calls, as far as `refusal` has found out."""
+        return _known.get(ANYBODY)
+
+    def caller(self, context: grpc.ServicerContext) -> Caller:
+        """Return who calls; `refusal` comes before. Raises Unauthenticated and PermissionDenied."""
+        register = self.register()
+        if register is None:
+            return ANYBODY
+        if (known := _known.get(None)) is not None:
+            return known
+        subject = peer_subject(context)
+        if subject is None:
+            raise unauthenticated(_NO_CREDENTIAL)
+        caller = register.by_subject(subject, self.now())
+        require_method(caller, _asks_for.get(""))
+        return caller
+
+    def take(self, caller: Caller, rows: int) -> None:
+        """Count rows against the caller's rate. Raises RateExceeded."""
+        bucket = caller.bucket
+        if bucket is not None and (wait_s := bucket.take(rows, self.clock())):
+            raise RateExceeded(rows, bucket.rate, wait_s)
+
+    def owe(self, caller: Caller, rows: int) -> None:
+        """Count rows against the caller's rate, although they may be more than it allows."""
+        if caller.bucket is not None:
+            caller.bucket.owe(rows, self.clock())
+
+    def debt(self, caller: Caller) -> float:
+        """Seconds until the caller may send more."""
+        return 0.0 if caller.bucket is None else caller.bucket.debt(self.clock())
+
+    def _check_token(self, register: Register, method: str, tokens: list[str]) -> None:
+        if not tokens and register.has_subjects:
+            _asks_for.set(method)
+            return
+        if len(tokens) != 1 or not tokens[0]:
+            raise unauthenticated(_NO_CREDENTIAL if not tokens else _UNCLEAR)
+        caller = register.by_token(tokens[0], self.now())
+        _known.set(caller)
+        require_method(caller, method)

@@ -1,0 +1,244 @@
+"""Who may call a running server: tokens, roles, and a file that changes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from ridgeline.v1 import pricing_service_pb2 as pb
+from ridgeline_server.access.roles import METHOD_ROLES, OPEN_METHODS, Role
+from ridgeline_server.app import App
+from support.process import failed_start, free_ports, server_process
+from support.scrape import Scrape
+from support.servers import ANY_PORT, serving
+from support.status import refused
+from support.tokens import Tokens
+from support.wire import SERVICE, TIMEOUT, Wire, connect, record
+
+REQUEST = pb.PredictRequest(record=record())
+UNAUTHENTICATED = (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+PERMISSION_DENIED = (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
+SERVING = 1
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Tokens:
+    """A caller for each role."""
+    tokens = Tokens(tmp_path / "tokens.json")
+    for role in Role:
+        tokens.enter(role.value, role)
+    return tokens
+
+
+@pytest.fixture
+def guarded(toy_models: Path, tokens: Tokens) -> Iterator[App]:
+    """A server that asks who calls."""
+    settings = {"tokens": str(tokens.path), "reflection": True, "ops_address": ANY_PORT}
+    with serving(toy_models, **settings) as app:
+        yield app
+
+
+@pytest.fixture
+def wire(guarded: App) -> Iterator[Wire]:
+    with connect(guarded.address) as wire:
+        yield wire
+
+
+def bearer(token: str) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {token}"),)
+
+
+Ask = Callable[..., object]
+
+
+def methods(wire: Wire) -> dict[str, Ask]:
+    """Each method of PricingService and reflection, asked once."""
+    opening = [pb.PredictStreamRequest(open=pb.StreamOpen())]
+    batch = pb.PredictBatchRequest(rows=pb.Records(records=[record()]))
+    asked = reflection_pb2.ServerReflectionRequest(list_services="")
+    reflect: Any = reflection_pb2_grpc.ServerReflectionStub(wire.channel)
+    return {
+        SERVICE + "Predict": partial(wire.stub.Predict, REQUEST),
+        SERVICE + "PredictBatch": partial(wire.stub.PredictBatch, batch),
+        SERVICE + "DescribeModel": partial(wire.stub.DescribeModel, pb.DescribeModelRequest()),
+        SERVICE + "PredictStream": lambda **options: list(wire.stub.PredictStream(iter(opening), **options)),
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": lambda **options: list(
+            reflect.ServerReflectionInfo(iter([asked]), **options)
+        ),
+    }
+
+
+def answer_of(call: Callable[[], object]) -> tuple[grpc.StatusCode, str]:
+    try:
+        call()
+    except grpc.RpcError:
+        refusal = refused(call)
+        return refusal.code, refusal.reason
+    return grpc.StatusCode.OK, ""
+
+
+def test_every_registered_method_has_its_place_in_the_table(guarded: App) -> None:
+    handled = {name for service in guarded._listener._services for name in service._handlers}
+    assert handled == METHOD_ROLES.keys() | OPEN_METHODS
+    assert not METHOD_ROLES.keys() & OPEN_METHODS
+
+
+@pytest.mark.parametrize("method", sorted(METHOD_ROLES))
+def test_a_method_answers_those_who_have_its_roles_and_nobody_else(
+    wire: Wire, tokens: Tokens, method: str
+) -> None:
+    ask = methods(wire)[method]
+    for role in Role:
+        got = answer_of(partial(ask, metadata=bearer(tokens.of[role.value]), timeout=TIMEOUT))
+        assert got == ((grpc.StatusCode.OK, "") if role in METHOD_ROLES[method] else PERMISSION_DENIED)
+    assert answer_of(partial(ask, timeout=TIMEOUT)) == UNAUTHENTICATED
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([], "no credential: send the metadata authorization: Bearer TOKEN"),
+        (["Bearer "], "not one bearer token"),
+        (["Basic dXNlcjpwYXNz"], "not one bearer token"),
+        (["Bearer x", "Bearer y"], "not one bearer token"),
+        (["Bearer x"], "token is not known"),
+    ],
+)
+def test_a_caller_is_told_what_its_credential_lacks(wire: Wire, values: list[str], told: str) -> None:
+    metadata = [("authorization", value) for value in values]
+    refusal = refused(lambda: wire.stub.Predict(REQUEST, metadata=metadata, timeout=TIMEOUT))
+    assert (refusal.code, refusal.reason) == UNAUTHENTICATED
+    assert told in refusal.message
+
+
+def test_a_caller_without_the_role_is_told_which(wire: Wire, tokens: Tokens) -> None:
+    metadata = bearer(tokens.of["audit"])
+    refusal = refused(lambda: wire.stub.Predict(REQUEST, metadata=metadata, timeout=TIMEOUT))
+    assert refusal.message == "caller audit has the role audit, and Predict needs predict: ask the operator"
+    assert dict(refusal.info.metadata) == {"caller": "audit", "needed": "predict"}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_full_view_is_for_operators(wire: Wire, tokens: Tokens, role: Role) -> None:
+    request = pb.DescribeModelRequest(view=pb.DESCRIBE_VIEW_FULL)
+    ask = partial(wire.stub.DescribeModel, request, metadata=bearer(tokens.of[role.value]), timeout=TIMEOUT)
+    assert answer_of(ask) == ((grpc.StatusCode.OK, "") if role is Role.OPERATE else PERMISSION_DENIED)
+
+
+def test_health_is_open_to_all(wire: Wire) -> None:
+    assert wire.check() == SERVING
+    assert next(wire.watch()).status == SERVING
+
+
+def test_without_a_file_everybody_may_call(toy_models: Path) -> None:
+    with serving(toy_models) as app, connect(app.address) as wire:
+        assert wire.predict(REQUEST).currency_code == "EUR"
+        assert wire.describe(view=pb.DESCRIBE_VIEW_FULL).HasField("linear_form")
+        assert answer_of(partial(wire.stub.Predict, REQUEST, metadata=bearer("x"), timeout=TIMEOUT)) == (
+            grpc.StatusCode.OK,
+            "",
+        )
+
+
+@pytest.mark.parametrize("method", ["Predict", "PredictBatch", "DescribeModel"])
+def test_a_refused_caller_never_waits_for_its_message_on_a_thread_of_the_pool(
+    guarded: App, wire: Wire, method: str
+) -> None:
+    parked: list[object] = []
+    pool = guarded._listener._pool
+    pool.submit = lambda *call, **_: parked.append(call)  # type: ignore[method-assign,assignment]
+    silent = [wire.header_only(method) for _ in range(8)]
+    codes = {caller.call.exception(TIMEOUT).code() for caller in silent}
+    assert codes == {grpc.StatusCode.UNAUTHENTICATED}
+    assert parked == []
+
+
+def test_a_file_that_changes_is_read_again_and_a_broken_one_is_not_taken(
+    guarded: App, wire: Wire, tokens: Tokens, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    watch = guarded._tokens
+    assert watch is not None
+    new = tokens.enter("new", Role.PREDICT)
+    watch.look()
+    ask = partial(wire.stub.Predict, REQUEST, metadata=bearer(new), timeout=TIMEOUT)
+    assert answer_of(ask)[0] is grpc.StatusCode.OK
+    tokens.path.write_text("{")
+    watch.look()
+    watch.look()
+    assert answer_of(ask)[0] is grpc.StatusCode.OK
+    tokens.path.unlink()
+    watch.look()
+    assert answer_of(ask)[0] is grpc.StatusCode.OK
+    tokens.revoke("new")
+    watch.look()
+    assert answer_of(ask) == UNAUTHENTICATED
+    errors = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
+    assert len(errors) == 2
+    assert all("is not taken, the tokens stay as they were" in text for text in errors)
+    reads = Scrape.of(guarded)
+    assert reads.value("ridgeline_token_reads_total", outcome="taken") == 2
+    assert reads.value("ridgeline_token_reads_total", outcome="refused") == 2
+
+
+def test_a_running_server_finds_the_change_by_itself(toy_models: Path, tokens: Tokens) -> None:
+    flags = [*free_ports(toy_models), "--tokens", str(tokens.path)]
+    with server_process(*flags) as process, connect(process.address()) as wire:
+        ask = partial(wire.stub.Predict, REQUEST, metadata=bearer(tokens.of["predict"]), timeout=TIMEOUT)
+        assert answer_of(ask)[0] is grpc.StatusCode.OK
+        tokens.revoke("predict")
+        process.wait_line("was read again")
+        assert answer_of(ask) == UNAUTHENTICATED
+
+
+def test_a_server_does_not_start_with_a_broken_file(toy_models: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text('{"format_version": 1, "entries": [{"name": "shop"}]}')
+    code, said = failed_start(*free_ports(toy_models), "--workers", "2", "--tokens", str(broken))
+    assert code == 2
+    assert f"tokens {broken}: entries.0.id: Field required" in said
+
+
+def test_a_server_does_not_start_without_its_file(toy_models: Path, tmp_path: Path) -> None:
+    code, said = failed_start(*free_ports(toy_models), "--tokens", str(tmp_path / "none"))
+    assert (code, "cannot be read: No such file" in said) == (2, True)
+
+
+def test_a_token_that_has_expired_is_refused(toy_models: Path, tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path / "tokens.json")
+    old = tokens.enter("old", Role.PREDICT, expires=datetime(2020, 1, 1, tzinfo=UTC))
+    with serving(toy_models, tokens=str(tokens.path)) as app, connect(app.address) as wire:
+        refusal = refused(lambda: wire.stub.Predict(REQUEST, metadata=bearer(old), timeout=TIMEOUT))
+    assert (refusal.code, refusal.reason) == UNAUTHENTICATED
+    assert "has expired" in refusal.message
+
+
+def test_a_server_never_shows_a_token(
+    guarded: App, wire: Wire, tokens: Tokens, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    wrong = tokens.of["predict"][:-1] + "-"
+    told = []
+    for token in (*tokens.of.values(), wrong):
+        for ask in methods(wire).values():
+            try:
+                ask(metadata=bearer(token), timeout=TIMEOUT)
+            except grpc.RpcError as error:
+                told.append(f"{error!r} {error.trailing_metadata()!r}")
+    logged = [f"{r.getMessage()} {vars(r)}" for r in caplog.records if r.name.startswith("ridgeline")]
+    page = repr(Scrape.of(guarded).families)
+    assert told
+    assert logged
+    assert any("'caller': 'audit'" in line for line in logged)
+    shown = "\n".join([*told, *logged, page])
+    assert [token for token in (*tokens.of.values(), wrong) if token.rpartition("_")[2] in shown] == []
+    carried = {value for series, _ in Scrape.of(guarded).series() for _, value in series[1]}
+    assert not carried & tokens.of.keys()
