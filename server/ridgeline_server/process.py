@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import resource
 
 # mallopt's parameters, from glibc's malloc.h
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
@@ -28,6 +29,14 @@ def tune_allocator() -> None:
         (_MMAP_THRESHOLD, _LARGE_BYTES),
     ):
         mallopt(parameter, value)
+
+
+def allow_descriptors(count: int) -> None:
+    """Let this process have `count` files and sockets open, or as many as the system lets it: 1,024 is usual."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def freeze_garbage() -> None:

@@ -70,7 +70,7 @@ class Health:
             served = ", ".join(map(repr, _SERVICES))
             text = f"there is no service {request.service[:200]!r}: expected one of {served}"
             raise NotServed(Reason.UNKNOWN_SERVICE, text)
-        return _STATUS(status=self._status)  # type: ignore[arg-type]  # its number
+        return _STATUS(status=self._status)
 
     def _watch(self) -> Handler:
         def watch(*arguments: Any) -> None:

@@ -70,3 +70,17 @@ def test_what_was_loaded_is_left_out_of_collections() -> None:
         "freeze_garbage(); print(gc.get_freeze_count())"
     )
     assert int(printed(code)) > 1_000
+
+
+DESCRIPTORS = """
+import resource
+from ridgeline_server.process import allow_descriptors
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 200))
+for count in (50, 150, 1_000):
+    allow_descriptors(count)
+    print(*resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+
+
+def test_as_many_descriptors_as_are_needed_or_allowed() -> None:
+    assert printed(DESCRIPTORS).splitlines() == ["100 200", "150 200", "200 200"]
