@@ -32,7 +32,7 @@ def tune_allocator() -> None:
 
 
 def allow_descriptors(count: int) -> None:
-    """Let this process have `count` files and sockets open, or as many as the system lets it: 1,024 is usual."""
+    """Let this process have `count` files and sockets open, or as many as the system lets it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
