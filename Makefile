@@ -176,6 +176,10 @@ callers: $(if $(TARGET),$(INSTALLED),default-model) ## Throughput and latency wi
 	@$(BIN)/python loadtests/callers.py --most $(or $(CALLERS),256) --seconds $(or $(SECONDS),4) $(if $(WORKERS),--workers $(WORKERS)) \
 	  $(FLAGS) $(if $(TARGET),--target $(TARGET)) --models $(MODELS)
 
+.PHONY: neighbours
+neighbours: default-model ## Single prices alone and beside a stream that sends as fast as it can; ROUNDS=5 SECONDS=4 ROWS=10000
+	@$(BIN)/python loadtests/neighbours.py --rounds $(or $(ROUNDS),5) --seconds $(or $(SECONDS),4) --chunk-rows $(or $(ROWS),10000) --models $(MODELS)
+
 .PHONY: bench
 bench: default-model ## CPU of a price beside a bare echo and beside onnxruntime alone; ROUNDS=7 SECONDS=2 ONLY=unary FLAGS=--features
 	@$(BIN)/python loadtests/bench.py --rounds $(or $(ROUNDS),7) --seconds $(or $(SECONDS),2) $(if $(ONLY),--only $(ONLY)) \

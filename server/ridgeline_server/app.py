@@ -18,7 +18,7 @@ from ridgeline_server.link import Link, NoLink
 from ridgeline_server.monitoring.metrics import Metrics
 from ridgeline_server.monitoring.observer import CallTracer, Observers
 from ridgeline_server.ops import OpsServer, Readiness
-from ridgeline_server.process import freeze_garbage
+from ridgeline_server.process import allow_descriptors, freeze_garbage
 from ridgeline_server.rollout.catalog import load_catalog
 from ridgeline_server.rollout.signatures import signature_check
 from ridgeline_server.token_file import TokenFile
@@ -35,6 +35,7 @@ _METHODS = tuple(m.name for m in pb.DESCRIPTOR.services_by_name["PricingService"
 
 
 _names = random.Random()  # noqa: S311  # seeded by the system; asking it each time gives the GIL away
+_OTHER_DESCRIPTORS = 512  # models, logs, probes, connections that are being refused
 _EXPORT_S = 2.0  # for the last spans, should the collector be slow
 
 
@@ -214,6 +215,7 @@ def run(settings: Settings, told_to_stop: threading.Event, link: Link | None = N
         OSError, ArtifactError: the start failed.
     """
     require_upb()
+    allow_descriptors(settings.max_connections + _OTHER_DESCRIPTORS)
     with _tracing(settings) as tracer:
         app = App(settings, tracer, link)
         _serve(app, told_to_stop)

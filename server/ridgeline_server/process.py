@@ -34,6 +34,14 @@ def tune_allocator() -> None:
         mallopt(parameter, value)
 
 
+def allow_descriptors(count: int) -> None:
+    """Let this process have `count` files and sockets open, or as many as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def freeze_garbage() -> None:
     """Leave what has been loaded out of garbage collections: it lives as long as the process."""
     gc.collect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from concurrent import futures
 from http import HTTPStatus
@@ -36,7 +37,7 @@ def live(app: App) -> tuple[int, str]:
 def impatient(app: App, timeout: float) -> None:
     """Let a call to itself take no longer, and ask anew each time."""
     app._listener._self_call._timeout = timeout
-    app._listener._self_call._now = iter(range(0, 1_000_000, 10)).__next__
+    app._listener._self_call._now = itertools.count(10**9, 10).__next__
 
 
 def test_a_server_whose_serving_thread_has_died_is_not_live(

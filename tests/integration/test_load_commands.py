@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import callers
+import neighbours
 import openloop
 import request_bytes
 import startup
@@ -49,6 +50,18 @@ def test_the_sweep_doubles_its_callers(
     assert [step["callers"] for step in steps] == [1, 2, 4]
     assert all(step["codes"].keys() == {OK} and step["rate"] > 0 for step in steps)
     assert "calls/s" in told(capsys, callers.main, *flags)[1]
+
+
+def test_callers_are_measured_alone_and_beside_a_stream(
+    capsys: Capture, toy_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "WARMUP_S", 0.1)
+    flags = ("--models", str(toy_models), "--rounds", "1", "--seconds", "0.5", "--chunk-rows", "2000")
+    code, printed = told(capsys, neighbours.main, *flags, "--json")
+    (measured,) = json.loads(printed)
+    assert code == 0
+    assert measured["rows_per_s"] > 0
+    assert all(measured[half]["rate"] > 0 and not measured[half]["failed"] for half in ("alone", "beside"))
 
 
 def test_a_start_is_timed_and_its_memory_read(capsys: Capture, toy_models: Path) -> None:

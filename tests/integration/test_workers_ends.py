@@ -249,3 +249,17 @@ def test_told_to_stop_while_it_loads_it_leaves_cleanly(toy_models: Path) -> None
         assert workers.process.wait() == 0
     for trouble in ("Traceback", "does not leave"):
         assert trouble not in workers.process.stderr
+
+
+def test_a_worker_that_answers_no_more_is_named_by_livez(toy_models: Path) -> None:
+    with serving_workers(toy_models) as workers:
+        os.kill(workers.pid(2), signal.SIGSTOP)
+        try:
+            with pytest.raises(HTTPError) as caught:
+                urlopen(f"http://{workers.ops}/livez", timeout=TIMEOUT)
+            with caught.value as answer:
+                assert (answer.code, answer.read()) == (503, b"no answer from worker 2\n")
+        finally:
+            os.kill(workers.pid(2), signal.SIGCONT)
+        with urlopen(f"http://{workers.ops}/livez", timeout=TIMEOUT) as answer:
+            assert answer.read() == b"live\n"

@@ -35,11 +35,14 @@ def in_blocks(batch: RecordBatch, price: Callable[[RecordBatch], PredictionBatch
     if batch.row_count <= BLOCK_ROWS or not _divides(batch):
         return price(batch)
     answers = [price(block) for block in _blocks(batch)]
-    numbers = (
-        np.concatenate([getattr(answer, name) for answer in answers])
-        for name in ("price", "model_price", "lower", "upper", "flags")
+    return PredictionBatch(
+        np.concatenate([answer.price for answer in answers]),
+        np.concatenate([answer.model_price for answer in answers]),
+        np.concatenate([answer.lower for answer in answers]),
+        np.concatenate([answer.upper for answer in answers]),
+        np.concatenate([answer.flags for answer in answers]),
+        _checked([answer.checked for answer in answers]),
     )
-    return PredictionBatch(*numbers, checked=_checked([answer.checked for answer in answers]))
 
 
 def _divides(batch: RecordBatch) -> bool:

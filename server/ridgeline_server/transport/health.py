@@ -25,8 +25,8 @@ class Health:
     """NOT_SERVING until told otherwise, and for good once draining."""
 
     def __init__(self) -> None:
-        self._checks = ParkingPool(PoolLimits(active=1, threads=16, park_s=1.0))
-        self._watching = ParkingPool(PoolLimits(active=1, threads=64, park_s=1.0))
+        self._checks = ParkingPool(PoolLimits(active=1, threads=16))
+        self._watching = ParkingPool(PoolLimits(active=1, threads=64))
         self._watches = Watches(self._of, self._watching)
         self._status: int = _STATUS.NOT_SERVING
         self._drained = False
@@ -70,7 +70,7 @@ class Health:
             served = ", ".join(map(repr, _SERVICES))
             text = f"there is no service {request.service[:200]!r}: expected one of {served}"
             raise NotServed(Reason.UNKNOWN_SERVICE, text)
-        return _STATUS(status=self._status)  # type: ignore[arg-type]  # its number
+        return _STATUS(status=self._status)
 
     def _watch(self) -> Handler:
         def watch(*arguments: Any) -> None:

@@ -14,6 +14,7 @@ SHORT_FORMS: Mapping[str, Mapping[str, object]] = {
     "loadtest": {"SHAPE": "step", "USERS": 2, "SECONDS": 4},
     "openloop": {"RATE": 50, "SECONDS": 2},
     "callers": {"CALLERS": 2, "SECONDS": 1},
+    "neighbours": {"ROUNDS": 1, "SECONDS": 1},
     "bench": {"ONLY": "unary", "ROUNDS": 1, "SECONDS": 0.2, "FLAGS": "--json"},
     "startup": {"STARTS": 1, "CALLS": 50},
     "stream-rate": {"ROWS": 20_000, "ROUNDS": 1},

@@ -82,3 +82,17 @@ def test_a_crash_leaves_no_core_dump() -> None:
     asked = "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
     assert printed(asked) == "1"
     assert private(asked) == "0"
+
+
+DESCRIPTORS = """
+import resource
+from ridgeline_server.process import allow_descriptors
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 200))
+for count in (50, 150, 1_000):
+    allow_descriptors(count)
+    print(*resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+
+
+def test_as_many_descriptors_as_are_needed_or_allowed() -> None:
+    assert printed(DESCRIPTORS).splitlines() == ["100 200", "150 200", "200 200"]
