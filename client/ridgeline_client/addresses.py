@@ -45,6 +45,11 @@ def grpc_target(addresses: Sequence[str]) -> str:
     return f"ipv{versions.pop()}:" + ",".join(dict.fromkeys(endpoint for _, endpoint in endpoints))
 
 
+def hosts(addresses: Sequence[str]) -> set[str]:
+    """Return the hosts of several addresses. Raises ValueError, see `grpc_target`."""
+    return {_host_and_port(address)[0] for address in addresses}
+
+
 def _has_scheme(target: str) -> bool:
     return target.startswith(_OWN_SCHEMES)
 

@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self, TypeVar, cast
 
-import grpc
-
 from ridgeline import packed
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_client import addresses, answers, channel, convert, frames, health, paths
@@ -22,6 +20,7 @@ from ridgeline_client.results import ChunkResult, Prediction, PredictionBatch
 from ridgeline_client.schema import Schema, SchemaCache, Selection
 from ridgeline_client.stream import ChunkStream, Plan
 from ridgeline_client.table import Columns, Precision, RowKeys, Table, check_precision
+from ridgeline_client.tls import Tls
 
 Frame = TypeVar("Frame", bound=Any)
 """A pandas DataFrame; this library does not need pandas."""
@@ -50,10 +49,10 @@ class PricingClient:
         timeout: seconds a call may take when it does not say otherwise, at most a day.
         max_message_bytes: bytes a request or an answer may have; a server's own limit, if smaller, holds too.
         retry: how failed calls are tried again.
-        credentials: for TLS; None for plaintext.
+        tls: how to speak TLS; None for plaintext.
 
     Raises:
-        ValueError: an argument is out of range, or an address is no address.
+        ValueError: an argument is out of range, an address is no address, or a file of `tls` is of no use.
         Unavailable: a host name in a list of several addresses cannot be looked up.
     """
 
@@ -64,7 +63,7 @@ class PricingClient:
         timeout: float = DEFAULT_TIMEOUT,
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
         retry: channel.RetryPolicy = channel.DEFAULT_RETRY,
-        credentials: grpc.ChannelCredentials | None = None,
+        tls: Tls | None = None,
     ) -> None:
         servers = addresses.address_list(target)
         if max_message_bytes < 1:
@@ -73,7 +72,7 @@ class PricingClient:
         self.timeout = Deadline(timeout).timeout
         self.max_message_bytes = max_message_bytes
         options = channel.channel_options(retry, max_message_bytes)
-        self._calls = Calls(channel.open_channel(servers, options, credentials), self.target)
+        self._calls = Calls(channel.open_channel(servers, options, tls), self.target)
         self._schemas = SchemaCache(self._describe)
 
     def __enter__(self) -> Self:

@@ -89,7 +89,11 @@ def _message(failure: _Failure, target: str, timeout: float) -> str:
         case grpc.StatusCode.CANCELLED:
             return f"{target} cancelled the call: {failure.text}"
         case grpc.StatusCode.UNAVAILABLE:
-            question = "" if failure.reason else "; is a server running there, and is this its gRPC port?"
+            question = (
+                ""
+                if failure.reason
+                else "; is a server running there, is this its gRPC port, and do both mean TLS?"
+            )
             return f"{target} is unavailable: {failure.text}{question}"
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return f"no answer from {target} within {timeout:g} s: {failure.text}"

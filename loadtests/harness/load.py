@@ -14,9 +14,9 @@ from harness.channels import channel_options
 from harness.options import LoadOptions
 from harness.tally import Recorder
 from harness.workload import Request, Workload
-from ridgeline_client import PricingClient
-from ridgeline_client.addresses import address_list, grpc_target
-from ridgeline_client.channel import method
+from ridgeline_client import PricingClient, Tls
+from ridgeline_client.addresses import address_list
+from ridgeline_client.channel import method, open_channel
 
 _SCHEME = "grpc://"
 _AT_ONCE = 200  # single-row requests made without a pause
@@ -37,7 +37,7 @@ class Load:
         chunks: the chunks of one stream; their sequence counts from 0.
 
     Raises:
-        ValueError: the host is no address, or (when requests are made) the server takes no such messages.
+        ValueError: the host is no address, a file of TLS is of no use, or (when requests are made) the server takes no such messages.
         RidgelineError: the server does not describe its model.
     """
 
@@ -45,12 +45,13 @@ class Load:
         self.options = options
         self.recorder = recorder
         target = host.removeprefix(_SCHEME).rstrip("/")
-        with PricingClient(target, timeout=options.deadline_s) as client:
+        with PricingClient(target, timeout=options.deadline_s, tls=options.tls()) as client:
             description = client.describe(options.model)
         self.judge = Judge(description.guard)
         self._workload = Workload(description, options.seed, options.shares())
         self._opened = [
-            _channel(target, description.limits.max_message_bytes) for _ in range(options.connections)
+            _channel(target, description.limits.max_message_bytes, options.tls())
+            for _ in range(options.connections)
         ]
         self._turns = itertools.count()
         self._singles: list[Request] = []
@@ -104,6 +105,5 @@ def _let_others_run() -> None:
     time.sleep(0)
 
 
-def _channel(target: str, max_message_bytes: int) -> grpc.Channel:
-    options = channel_options(max_message_bytes + _ROOM_BYTES)
-    return grpc.insecure_channel(grpc_target(address_list(target)), options=options)
+def _channel(target: str, max_message_bytes: int, tls: Tls | None) -> grpc.Channel:
+    return open_channel(address_list(target), channel_options(max_message_bytes + _ROOM_BYTES), tls)

@@ -12,8 +12,10 @@ from rich.text import Text
 from ridgeline import __version__
 from ridgeline_client.cli import options, output, record, render
 from ridgeline_client.cli.failures import EXIT_CODES, UNAVAILABLE, WRONG_INPUT
+from ridgeline_client.cli.tls import takes_tls
 from ridgeline_client.description import ModelDescription
 from ridgeline_client.health import SERVICE_UNKNOWN
+from ridgeline_client.tls import Tls
 
 app = typer.Typer(
     help="Ask a Ridgeline price server for prices.",
@@ -40,6 +42,7 @@ def common(
 
 
 @app.command(epilog=EXIT_CODES)
+@takes_tls
 def predict(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     pairs: Annotated[
         list[str] | None,
@@ -62,6 +65,8 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     target: options.Target = options.TARGET_DEFAULT,
     timeout: options.Timeout = options.TIMEOUT_DEFAULT,
     as_json: options.AsJson = False,
+    *,
+    tls: Tls | None,
 ) -> None:
     """Price one product.
 
@@ -69,7 +74,7 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     """
     chosen = dataclasses.asdict(options.selection(model, version, label, digest))
     given = _given(pairs or [], json_record, demo=demo)
-    with options.client(target, timeout, as_json=as_json) as client:
+    with options.client(target, timeout, tls, as_json=as_json) as client:
         description = client.describe(**chosen)
         asked = {**(record.demo(description) if demo else {}), **given}
         answer = client.predict(
@@ -106,6 +111,7 @@ def _demo_note(description: ModelDescription, given: dict[str, object]) -> str:
 
 
 @app.command(epilog=EXIT_CODES)
+@takes_tls
 def score(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     source: Annotated[
         str, typer.Argument(metavar="IN", help="CSV or Parquet, also compressed; - for a pipe.")
@@ -137,6 +143,8 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter per command line option
         float, typer.Option("--timeout", metavar="SECONDS", help="Longest wait without any answer.")
     ] = 60.0,
     as_json: options.AsJson = False,
+    *,
+    tls: Tls | None,
 ) -> None:
     """Price a table of any size: one row out per row in, in order.
 
@@ -148,7 +156,7 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     command.run(
         source,
         target,
-        command.connector(server, timeout),
+        command.connector(server, timeout, tls),
         command.JobOptions(
             columns=command.ColumnOptions(record_id, keep_columns, allow_missing),
             selection=options.selection(model, version, label, digest),
@@ -163,6 +171,7 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter per command line option
 
 
 @app.command(epilog=EXIT_CODES)
+@takes_tls
 def describe(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     full: Annotated[bool, typer.Option("--full", help="Also coefficients and the training profile.")] = False,
     model: options.Model = "",
@@ -172,10 +181,12 @@ def describe(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     target: options.Target = options.TARGET_DEFAULT,
     timeout: options.Timeout = options.TIMEOUT_DEFAULT,
     as_json: options.AsJson = False,
+    *,
+    tls: Tls | None,
 ) -> None:
     """Say what a model expects and promises. Required features are marked with *."""
     chosen = dataclasses.asdict(options.selection(model, version, label, digest))
-    with options.client(target, timeout, as_json=as_json) as client:
+    with options.client(target, timeout, tls, as_json=as_json) as client:
         description = client.describe(**chosen, full=full)
     if as_json:
         typer.echo(output.to_json(description))
@@ -184,14 +195,17 @@ def describe(  # noqa: PLR0913, PLR0917 - one parameter per command line option
 
 
 @app.command(epilog=EXIT_CODES)
+@takes_tls
 def health(
     service: Annotated[str, typer.Option("--service", help="A service; else the whole server.")] = "",
     target: options.Target = options.TARGET_DEFAULT,
     timeout: options.Timeout = options.TIMEOUT_DEFAULT,
     as_json: options.AsJson = False,
+    *,
+    tls: Tls | None,
 ) -> None:
     """Say whether the server is serving; exit code 0 only when it is."""
-    with options.client(target, timeout, as_json=as_json) as client:
+    with options.client(target, timeout, tls, as_json=as_json) as client:
         status = client.health(service)
     if as_json:
         typer.echo(output.to_json({"target": target, "service": service, "status": status}))

@@ -13,6 +13,7 @@ from ridgeline_client.cli import failures
 from ridgeline_client.client import DEFAULT_TARGET, DEFAULT_TIMEOUT, PricingClient
 from ridgeline_client.errors import RidgelineError
 from ridgeline_client.schema import MAX_VERSION, Selection
+from ridgeline_client.tls import Tls
 
 Target = Annotated[
     str,
@@ -49,10 +50,10 @@ def selection(model: str, version: int | None, label: str | None, digest: str | 
 
 
 @contextmanager
-def client(target: str, timeout: float, *, as_json: bool) -> Iterator[PricingClient]:
+def client(target: str, timeout: float, tls: Tls | None, *, as_json: bool) -> Iterator[PricingClient]:
     """Open a client for the block; an error inside is reported and ends the command with its exit code."""
     try:
-        opened = PricingClient(target, timeout=timeout)
+        opened = PricingClient(target, timeout=timeout, tls=tls)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     except RidgelineError as error:

@@ -21,6 +21,7 @@ from ridgeline_client.score.columns import ColumnOptions
 from ridgeline_client.score.errors import JobFailed, ModelChanged, ScoreError
 from ridgeline_client.score.job import Job
 from ridgeline_client.score.options import JobOptions
+from ridgeline_client.tls import Tls
 
 __all__ = ["ColumnOptions", "JobOptions", "connector", "run"]
 
@@ -117,12 +118,12 @@ def _signals(source: str, target: str) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def connector(target: str, timeout: float) -> score_view.Connect:
+def connector(target: str, timeout: float, tls: Tls | None) -> score_view.Connect:
     """Return what opens a client of the servers at `target`; a usage error when that is no address."""
 
     def connect() -> PricingClient:
         try:
-            return PricingClient(target, timeout=timeout)
+            return PricingClient(target, timeout=timeout, tls=tls)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
 
