@@ -64,7 +64,8 @@ def price_calls(address: str, rows: int | None = None, seed: int = 0, tls: Tls |
     Single rows are valid ones; a batch has rows that must be refused, and is answered with OK.
 
     Raises:
-        ValueError: the address is no address, a file of `tls` is of no use, or the server takes no batches of so many rows.
+        ValueError: the address is no address, a file of `tls` is of no use, or the server takes no batches of
+            so many rows.
         RidgelineError: the server does not describe its model.
     """
     with PricingClient(address, timeout=_CONNECT_TIMEOUT_S, tls=tls) as client:

@@ -37,7 +37,8 @@ class Load:
         chunks: the chunks of one stream; their sequence counts from 0.
 
     Raises:
-        ValueError: the host is no address, a file of TLS is of no use, or (when requests are made) the server takes no such messages.
+        ValueError: the host is no address, a file of TLS is of no use, or (when requests are made) the server
+            takes no such messages.
         RidgelineError: the server does not describe its model.
     """
 

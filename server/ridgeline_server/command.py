@@ -167,7 +167,7 @@ def _answer(
     settings: Settings, told_to_stop: threading.Event, link: Link | None = None, number: int = 1
 ) -> NoReturn:
     process.tune_allocator()
-    # gRPC would write a line that is no log line for each handshake that fails: whoever likes could fill disks.
+    # gRPC would write a line, and no log line, for each handshake that fails: whoever likes could fill disks.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     if settings.pin_cpu:
         process.keep_on_one_cpu(number)

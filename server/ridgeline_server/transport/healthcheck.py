@@ -18,6 +18,7 @@ TIMEOUT_S = 3.0
 
 _STATUS = health_pb2.HealthCheckResponse
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # what a server listens on, told apart
+_NOBODY = "no server answers on {}: give its --address, and its --tls flags if it has any"
 
 
 class Unhealthy(Exception):
@@ -28,8 +29,8 @@ def require_serving(settings: Settings, authorities: Path | None = None, name: s
     """Ask grpc.health.v1 of the server that was told to listen on `settings.address`, by TLS when it has a
     certificate; returns the address asked. A host that stands for every interface is asked by loopback.
 
-    Whether callers trust the certificate is for them to say: the health check takes the one it is shown,
-    as long as it is valid, unless it is given `authorities`. Where callers must show one, it shows the server's.
+    Whether callers trust the certificate is for them to say: the check takes the one it is shown, as long as
+    it is valid, unless it is given `authorities`. Where callers must show one, it shows the server's own.
 
     Args:
         settings: of the server.
@@ -87,7 +88,7 @@ def _shown(target: str) -> tuple[bytes, str]:
     except TimeoutError as error:
         raise Unhealthy(f"{target} gave no answer in {TIMEOUT_S:g} s") from error
     except OSError as error:
-        raise Unhealthy(f"no server answers on {target}: give its --address") from error
+        raise Unhealthy(_NOBODY.format(target)) from error
 
 
 def _name(facts: dict[str, Any]) -> str:
@@ -107,5 +108,5 @@ def _status(channel: grpc.Channel, target: str) -> Any:
         if code is grpc.StatusCode.UNAVAILABLE and "SSL" in details.upper():
             raise Unhealthy(f"{target} and this check do not agree on TLS: {details}") from error
         if code is grpc.StatusCode.UNAVAILABLE:
-            raise Unhealthy(f"no server answers on {target}: give its --address") from error
+            raise Unhealthy(_NOBODY.format(target)) from error
         raise Unhealthy(f"{target} answered {code.name}: is it a Ridgeline server?") from error
