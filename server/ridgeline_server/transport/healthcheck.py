@@ -18,6 +18,7 @@ TIMEOUT_S = 3.0
 
 _STATUS = health_pb2.HealthCheckResponse
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # what a server listens on, told apart
+_TLS_WORDS = ("handshake failed", "verification check")
 _NOBODY = "no server answers on {}: give its --address, and its --tls flags if it has any"
 
 
@@ -105,7 +106,7 @@ def _status(channel: grpc.Channel, target: str) -> Any:
         code, details = error.code(), error.details() or ""
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             raise Unhealthy(f"{target} gave no answer in {TIMEOUT_S:g} s") from error
-        if code is grpc.StatusCode.UNAVAILABLE and "SSL" in details.upper():
+        if code is grpc.StatusCode.UNAVAILABLE and any(word in details for word in _TLS_WORDS):
             raise Unhealthy(f"{target} and this check do not agree on TLS: {details}") from error
         if code is grpc.StatusCode.UNAVAILABLE:
             raise Unhealthy(_NOBODY.format(target)) from error

@@ -137,7 +137,7 @@ def peer_names(auth_context: Mapping[str, Iterable[bytes]]) -> tuple[str, ...]:
         auth_context: `ServicerContext.auth_context()`. gRPC has verified the certificate before.
     """
     found = [name for kind in (_COMMON_NAME, _ALTERNATIVE) for name in auth_context.get(kind, ())]
-    return tuple(dict.fromkeys(name.decode() for name in found))
+    return tuple(dict.fromkeys(name.decode(errors="backslashreplace") for name in found))
 
 
 def _configuration(contents: Contents) -> grpc.ServerCertificateConfiguration:
