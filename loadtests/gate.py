@@ -105,7 +105,7 @@ def _problems(arguments: argparse.Namespace) -> list[str]:
 
 
 def _measure(arguments: argparse.Namespace, address: str, pid: int | None) -> Verdict:
-    tls = {name: getattr(arguments, name) for name in TLS_OPTIONS}
+    tls = {f"grpc_{name}": getattr(arguments, name) for name in TLS_OPTIONS}
     options = LoadOptions(batch_weight=0, stream_weight=0, seed=arguments.seed, **tls)
     stages = SHAPES[arguments.shape](arguments.users, arguments.seconds)
     if len(stages) == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from harness.access import TLS_OPTIONS, tls_of
@@ -32,6 +32,8 @@ def _option(default: Any, description: str) -> Any:
 class LoadOptions:
     """Each option is an argument of the locustfile, `--batch-rows` for `batch_rows`, and a field in its UI.
 
+    Those of TLS begin with grpc: Locust has a --tls-key of its own, for its page.
+
     Raises:
         ValueError: naming every option that has no such value.
     """
@@ -51,10 +53,10 @@ class LoadOptions:
     connections: int = _option(4, "connections of each process, used in turn by its users")
     deadline_s: float = _option(5.0, "deadline of a call in seconds; of a stream, of each answer")
     model: str = _option("", "the model to ask; empty: the server's default")
-    tls_ca: str = _option("", TLS_OPTIONS["tls_ca"])
-    tls_certificate: str = _option("", TLS_OPTIONS["tls_certificate"])
-    tls_key: str = _option("", TLS_OPTIONS["tls_key"])
-    tls_server_name: str = _option("", TLS_OPTIONS["tls_server_name"])
+    grpc_tls_ca: str = _option("", TLS_OPTIONS["tls_ca"])
+    grpc_tls_certificate: str = _option("", TLS_OPTIONS["tls_certificate"])
+    grpc_tls_key: str = _option("", TLS_OPTIONS["tls_key"])
+    grpc_tls_server_name: str = _option("", TLS_OPTIONS["tls_server_name"])
 
     def __post_init__(self) -> None:
         problems = [
@@ -80,7 +82,7 @@ class LoadOptions:
 
     def tls(self) -> Tls | None:
         """How to speak TLS, None for plaintext. Raises ValueError."""
-        return tls_of(asdict(self))
+        return tls_of({name: getattr(self, f"grpc_{name}") for name in TLS_OPTIONS})
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> LoadOptions:
