@@ -16,6 +16,13 @@ from ridgeline.pem import PemError
 
 _MOST_FLIGHTS = 8  # TLS 1.3 takes three
 
+# How a certificate's DER says of which kind its key is: RSA; ECDSA on P-256; on P-384. OpenSSL knows more, the
+# BoringSSL in gRPC's clients and servers offers no other.
+_EC = "06072a8648ce3d0201"
+_KEYS_OF_GRPC = tuple(
+    map(bytes.fromhex, ("06092a864886f70d010101", f"{_EC}06082a8648ce3d030107", f"{_EC}06052b81040022"))
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Contents:
@@ -47,7 +54,7 @@ class CertificateFiles:
 
         Raises:
             PemError: a file is not what it should be, see `ridgeline.pem`; or the certificate is expired, not
-                yet valid or not for servers; or somebody is writing the files.
+                yet valid, not for servers or of no use to gRPC; or somebody is writing the files.
         """
         contents = self.read()
         server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -56,11 +63,15 @@ class CertificateFiles:
             pem.load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self.client_ca)
         client = trusting(contents.certificate)
         try:
-            facts = _shaken(client, server)
+            facts, der = _shaken(client, server)
         except ssl.SSLCertVerificationError as error:
             raise PemError(f"{self._unfit}: {error.verify_message}; give one that is valid now") from error
         except ssl.SSLError as error:
             raise PemError(f"{self._unfit}: {pem.reason(error)}") from error
+        if not any(kind in der for kind in _KEYS_OF_GRPC):
+            raise PemError(
+                f"{self._unfit}: gRPC cannot use its kind of key; give RSA, or ECDSA on P-256 or P-384"
+            )
         if self.read() != contents:  # OpenSSL reads files itself
             raise PemError(f"{self.certificate}, {self.key} are being written")
         return contents, float(ssl.cert_time_to_seconds(facts["notAfter"]))
@@ -79,14 +90,15 @@ def trusting(certificate: bytes) -> ssl.SSLContext:
     return context
 
 
-def _shaken(client: ssl.SSLContext, server: ssl.SSLContext) -> dict[str, Any]:
-    """What the client knows of the server's certificate after their handshake. Raises ssl.SSLError."""
+def _shaken(client: ssl.SSLContext, server: ssl.SSLContext) -> tuple[dict[str, Any], bytes]:
+    """What the client knows of the server's certificate after their handshake, and its DER. Raises
+    ssl.SSLError."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     caller = client.wrap_bio(to_client, to_server)
     sides = [caller, server.wrap_bio(to_server, to_client, server_side=True)]
     for _ in range(_MOST_FLIGHTS):
         if _all_done(sides):
-            return dict(caller.getpeercert() or {})
+            return dict(caller.getpeercert() or {}), caller.getpeercert(binary_form=True) or b""
     raise ssl.SSLError("the handshake does not end")
 
 

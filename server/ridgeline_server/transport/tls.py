@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import grpc
 
@@ -129,12 +129,13 @@ def server_tls(settings: Settings, observer: TlsObserver) -> ServerTls | None:
     return ServerTls(files, observer)
 
 
-def peer_names(auth_context: Mapping[str, Iterable[bytes]]) -> tuple[str, ...]:
+def peer_names(auth_context: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names in the certificate that a caller has shown: the subject's common name, then the
     alternative ones, each once. None without mutual TLS, or when the certificate has no name.
 
     Args:
-        auth_context: `ServicerContext.auth_context()`. gRPC has verified the certificate before.
+        auth_context: `ServicerContext.auth_context()`, lists of bytes whatever its type hint says. gRPC has
+            verified the certificate before.
     """
     found = [name for kind in (_COMMON_NAME, _ALTERNATIVE) for name in auth_context.get(kind, ())]
     return tuple(dict.fromkeys(name.decode(errors="backslashreplace") for name in found))

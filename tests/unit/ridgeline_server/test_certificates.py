@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
+import grpc
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     PrivateFormat,
     load_pem_private_key,
 )
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ridgeline.pem import PemError
 from ridgeline_server.transport import certificates
 from ridgeline_server.transport.certificates import CertificateFiles
 from support.identities import Identities, days
+from support.servers import serving
+from support.wire import TIMEOUT
 
 
 @pytest.fixture
@@ -47,14 +53,43 @@ def test_a_key_with_a_password_is_refused_and_nobody_is_asked_for_it(identities:
         files(identities).prove()
 
 
+@pytest.mark.parametrize(
+    ("key", "usable"),
+    [
+        (rsa.generate_private_key(65537, 2048), True),
+        (ec.generate_private_key(ec.SECP384R1()), True),
+        (ec.generate_private_key(ec.SECP521R1()), False),
+        (ed25519.Ed25519PrivateKey.generate(), False),
+    ],
+    ids=["rsa", "p384", "p521", "ed25519"],
+)
+def test_a_key_must_be_of_a_kind_that_grpc_can_use(
+    identities: Identities, monkeypatch: pytest.MonkeyPatch, toy_models: Path, key: object, usable: bool
+) -> None:
+    """The second half shows that gRPC cannot: when it can, the rule may go."""
+    monkeypatch.setattr(ec, "generate_private_key", lambda _: key)
+    identities.write("server", identities.server())
+    if usable:
+        files(identities).prove()
+    else:
+        with pytest.raises(PemError, match="gRPC cannot use its kind of key; give RSA, or ECDSA on P-256"):
+            files(identities).prove()
+        monkeypatch.setattr(certificates, "_KEYS_OF_GRPC", (b"",))
+    with serving(toy_models, **identities.settings()) as app:
+        with grpc.secure_channel(app.address, identities.tls().credentials()) as channel:
+            health = health_pb2_grpc.HealthStub(channel).Check
+            answer = health.future(health_pb2.HealthCheckRequest(), timeout=TIMEOUT)
+            assert (answer.exception() is None) is usable
+
+
 def test_files_that_change_meanwhile_are_not_proved(
     identities: Identities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shaken = certificates._shaken
 
-    def written(*sides: object) -> object:
+    def written(*sides: ssl.SSLContext) -> object:
         identities.write("server", identities.server())
-        return shaken(*sides)  # type: ignore[arg-type]
+        return shaken(*sides)
 
     monkeypatch.setattr(certificates, "_shaken", written)
     with pytest.raises(PemError, match="are being written"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ridgeline_server import command
 from ridgeline_server.certs.authority import Authority
@@ -91,7 +92,7 @@ def test_a_callers_certificate_is_none_of_a_server() -> None:
     usage = x509.load_pem_x509_certificate(pair.certificate).extensions.get_extension_for_class(
         x509.ExtendedKeyUsage
     )
-    assert list(usage.value) == [x509.ExtendedKeyUsageOID.CLIENT_AUTH]
+    assert list(usage.value) == [ExtendedKeyUsageOID.CLIENT_AUTH]
     assert "PRIVATE" not in repr(pair)
 
 
