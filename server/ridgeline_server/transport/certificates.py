@@ -16,8 +16,8 @@ from ridgeline.pem import PemError
 
 _MOST_FLIGHTS = 8  # TLS 1.3 takes three
 
-# How a certificate's DER says of which kind its key is: RSA; ECDSA on P-256; on P-384. OpenSSL knows more, the
-# BoringSSL in gRPC's clients and servers offers no other.
+# How a certificate's DER says of which kind its key is: RSA; ECDSA on P-256; on P-384. OpenSSL knows more;
+# the BoringSSL in gRPC's clients and servers offers no other.
 _EC = "06072a8648ce3d0201"
 _KEYS_OF_GRPC = tuple(
     map(bytes.fromhex, ("06092a864886f70d010101", f"{_EC}06082a8648ce3d030107", f"{_EC}06052b81040022"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -77,8 +78,8 @@ def test_a_key_must_be_of_a_kind_that_grpc_can_use(
         monkeypatch.setattr(certificates, "_KEYS_OF_GRPC", (b"",))
     with serving(toy_models, **identities.settings()) as app:
         with grpc.secure_channel(app.address, identities.tls().credentials()) as channel:
-            health = health_pb2_grpc.HealthStub(channel).Check
-            answer = health.future(health_pb2.HealthCheckRequest(), timeout=TIMEOUT)
+            stub: Any = health_pb2_grpc.HealthStub(channel)
+            answer = stub.Check.future(health_pb2.HealthCheckRequest(), timeout=TIMEOUT)
             assert (answer.exception() is None) is usable
 
 
