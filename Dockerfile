@@ -27,6 +27,7 @@ RUN /opt/tools/bin/hatchling build --target wheel --directory /tmp/wheel \
 FROM python
 COPY --from=build /opt/ridgeline /opt/ridgeline
 # Settings, not flags, so that `healthcheck` has them too. Not loopback: probes and scrapes come from outside.
+# So it starts with TLS, or with RIDGELINE_SERVER_ALLOW_PLAINTEXT=true from whoever runs it; docs/tls.md says more.
 # ONNX Runtime would keep a device number on disk and collect usage data for its maker.
 ENV PATH=/opt/ridgeline/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

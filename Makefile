@@ -157,9 +157,9 @@ proxy-test: $(INSTALLED) ## Call a server through HAProxy with deploy/haproxy.cf
 ##@ Load and speed
 
 .PHONY: loadtest
-loadtest: $(if $(TARGET),$(INSTALLED),default-model) ## The load gate: 1,000 predictions/s, p95 < 200 ms; SHAPE=steady|step|spike|soak USERS SECONDS TARGET JSON=1
+loadtest: $(if $(TARGET),$(INSTALLED),default-model) ## The load gate: 1,000 predictions/s, p95 < 200 ms; SHAPE=steady|step|spike|soak USERS SECONDS TARGET TLS="--tls-ca FILE" JSON=1
 	@$(BIN)/python loadtests/gate.py --shape $(or $(SHAPE),steady) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
-	  $(if $(TARGET),--target $(TARGET)) $(if $(JSON),--json) --models $(MODELS)
+	  $(if $(TARGET),--target $(TARGET) $(TLS)) $(if $(JSON),--json) --models $(MODELS)
 
 .PHONY: locust
 locust: $(INSTALLED) ## Locust's web UI, closed-loop load on TARGET=localhost:50051; WEB_PORT=8089 SHAPE=step
@@ -167,9 +167,9 @@ locust: $(INSTALLED) ## Locust's web UI, closed-loop load on TARGET=localhost:50
 	  --web-host 127.0.0.1 --web-port $(or $(WEB_PORT),8089)
 
 .PHONY: openloop
-openloop: $(if $(TARGET),$(INSTALLED),default-model) ## Open-loop load; RATE=1000 SECONDS=30 ARRIVALS=poisson CONNECTIONS=4 BATCH_ROWS TARGET
+openloop: $(if $(TARGET),$(INSTALLED),default-model) ## Open-loop load; RATE=1000 SECONDS=30 ARRIVALS=poisson CONNECTIONS=4 BATCH_ROWS TARGET TLS
 	@$(BIN)/python loadtests/openloop.py --rate $(or $(RATE),1000) --seconds $(or $(SECONDS),30) --arrivals $(or $(ARRIVALS),poisson) \
-	  --connections $(or $(CONNECTIONS),4) $(if $(BATCH_ROWS),--rows $(BATCH_ROWS)) $(if $(TARGET),--target $(TARGET)) --models $(MODELS)
+	  --connections $(or $(CONNECTIONS),4) $(if $(BATCH_ROWS),--rows $(BATCH_ROWS)) $(if $(TARGET),--target $(TARGET) $(TLS)) --models $(MODELS)
 
 .PHONY: callers
 callers: $(if $(TARGET),$(INSTALLED),default-model) ## Throughput and latency with 1 to CALLERS=256 callers, closed loop; SECONDS=4 TARGET WORKERS=2 FLAGS=--unpinned

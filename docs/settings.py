@@ -20,6 +20,8 @@ told at once, each with the place it came from; names that are no settings are r
 # server.toml: ridgeline-server serve --config server.toml
 models = "/srv/models"
 address = "0.0.0.0:50051"
+tls_certificate = "/etc/ridgeline/server.pem"
+tls_key = "/etc/ridgeline/server-key.pem"
 drain_delay_s = 10
 ```
 

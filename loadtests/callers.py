@@ -19,6 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from harness.access import add_tls, tls_of
 from harness.calls import OK, Calls, price_calls, run
 from harness.closed_loop import Bounds, ClosedRun, run_closed
 from harness.open_summary import BUSY_GENERATOR
@@ -71,7 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             apart=not arguments.unpinned and arguments.workers == 1,
             workers=arguments.workers,
         ) as (address, pid):
-            asked = price_calls(address, token_file=arguments.token_file)
+            asked = price_calls(
+                address, tls=tls_of(vars(arguments)), token_file=arguments.token_file
+            )
             gc.freeze()  # what is here stays: the collector need not look at it again and again
             run(_sweep(asked, arguments, pid, steps))
     except (RidgelineError, ServerFailed, OSError, ValueError) as error:
@@ -94,6 +97,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a step")
     parser.add_argument("--target", default="", help="HOST:PORT of a server; without, one is started")
     parser.add_argument("--token-file", type=Path, help="the target's token; else RIDGELINE_TOKEN, or none")
+    add_tls(parser)
     parser.add_argument("--server-pid", type=int, help="of a local target: its CPU time is reported")
     parser.add_argument("--models", type=Path, default=Path("models"), help="for a server that is started")
     parser.add_argument("--unpinned", action="store_true", help="do not give a server that is started a CPU")

@@ -21,6 +21,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness import verdicts
+from harness.access import TLS_OPTIONS, add_tls
 from harness.gate_report import print_verdict, progress
 from harness.locust_run import LocustRun, locust_run
 from harness.options import LoadOptions
@@ -79,6 +80,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of the rows")
     parser.add_argument("--target", default="", help="HOST:PORT of a server; without, one is started")
     parser.add_argument("--token-file", default="", help="the target's token; else RIDGELINE_TOKEN, or none")
+    add_tls(parser)
     parser.add_argument("--server-pid", type=int, help="of a local target: its CPU time is reported")
     parser.add_argument("--models", type=Path, default=Path("models"), help="for a server that is started")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
@@ -104,8 +106,9 @@ def _problems(arguments: argparse.Namespace) -> list[str]:
 
 
 def _measure(arguments: argparse.Namespace, address: str, pid: int | None) -> Verdict:
+    tls = {f"grpc_{name}": getattr(arguments, name) for name in TLS_OPTIONS}
     options = LoadOptions(
-        batch_weight=0, stream_weight=0, seed=arguments.seed, token_file=arguments.token_file
+        batch_weight=0, stream_weight=0, seed=arguments.seed, token_file=arguments.token_file, **tls
     )
     stages = SHAPES[arguments.shape](arguments.users, arguments.seconds)
     if len(stages) == 1:

@@ -18,6 +18,7 @@ import numpy as np
 from rich.console import Console
 
 from harness import arrivals
+from harness.access import add_tls, tls_of
 from harness.arrivals import Seconds
 from harness.calls import price_calls, run
 from harness.open_loop import run_open
@@ -64,6 +65,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of arrivals and rows")
     parser.add_argument("--target", default="", help="HOST:PORT of a server; without, one is started")
     parser.add_argument("--token-file", type=Path, help="the target's token; else RIDGELINE_TOKEN, or none")
+    add_tls(parser)
     parser.add_argument("--server-pid", type=int, help="of a local target: its CPU time is reported")
     parser.add_argument("--models", type=Path, default=Path("models"), help="for a server that is started")
     parser.add_argument("--unpinned", action="store_true", help="do not give a server that is started a CPU")
@@ -97,7 +99,9 @@ def _problems(arguments: argparse.Namespace) -> list[str]:
 
 
 def _measure(arguments: argparse.Namespace, address: str, pid: int | None) -> tuple[OpenSummary, CpuCost]:
-    asked = price_calls(address, arguments.rows, arguments.seed, arguments.token_file)
+    asked = price_calls(
+        address, arguments.rows, arguments.seed, tls_of(vars(arguments)), arguments.token_file
+    )
     asked = dataclasses.replace(asked, timeout_s=arguments.timeout)
     due = _schedule(arguments)
     gc.freeze()  # what is here stays: the collector need not look at it again and again

@@ -32,6 +32,7 @@ from ridgeline_client.results import (
     PredictionBatch,
     RowError,
 )
+from ridgeline_client.tls import Tls
 
 __all__ = [
     "AccessDenied",
@@ -61,6 +62,7 @@ __all__ = [
     "ServerError",
     "ServiceError",
     "StreamOptions",
+    "Tls",
     "Unavailable",
     "Violation",
 ]

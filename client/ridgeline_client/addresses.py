@@ -73,6 +73,11 @@ def _is_loopback(endpoint: str) -> bool:
         return host.lower().rstrip(".") == "localhost"
 
 
+def hosts(addresses: Sequence[str]) -> set[str]:
+    """Return the hosts of several addresses. Raises ValueError, see `grpc_target`."""
+    return {_host_and_port(address)[0] for address in addresses}
+
+
 def _has_scheme(target: str) -> bool:
     return target.startswith(_OWN_SCHEMES)
 

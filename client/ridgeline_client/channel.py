@@ -22,6 +22,7 @@ import grpc
 
 from ridgeline.v1 import pricing_service_pb2
 from ridgeline_client.addresses import grpc_target
+from ridgeline_client.tls import Tls
 
 SERVICE = pricing_service_pb2.DESCRIPTOR.services_by_name["PricingService"].full_name
 RETRIED_METHODS = ("Predict", "PredictBatch", "DescribeModel")
@@ -120,10 +121,10 @@ def channel_options(retry: RetryPolicy, max_message_bytes: int) -> list[tuple[st
 def open_channel(
     addresses: Sequence[str],
     options: Sequence[tuple[str, str | int]],
-    credentials: grpc.ChannelCredentials | None,
+    tls: Tls | None,
 ) -> grpc.Channel:
-    """Open a channel, plaintext without credentials. Raises ValueError and Unavailable, see `grpc_target`."""
+    """Open a channel, plaintext without `tls`. Raises ValueError, Unavailable: see `grpc_target`, `Tls`."""
     target = grpc_target(addresses)
-    if credentials is None:
+    if tls is None:
         return grpc.insecure_channel(target, options=list(options))
-    return grpc.secure_channel(target, credentials, options=list(options))
+    return grpc.secure_channel(target, tls.credentials(), options=[*options, *tls.options(addresses)])

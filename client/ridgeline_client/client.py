@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self, TypeVar, cast
 
-import grpc
-
 from ridgeline import packed
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_client import addresses, answers, channel, convert, frames, health, paths
@@ -22,6 +20,7 @@ from ridgeline_client.results import ChunkResult, Prediction, PredictionBatch
 from ridgeline_client.schema import Schema, SchemaCache, Selection
 from ridgeline_client.stream import ChunkStream, Plan
 from ridgeline_client.table import Columns, Precision, RowKeys, Table, check_precision
+from ridgeline_client.tls import Tls
 from ridgeline_client.token import call_metadata
 
 Frame = TypeVar("Frame", bound=Any)
@@ -51,13 +50,14 @@ class PricingClient:
         timeout: seconds a call may take when it does not say otherwise, at most a day.
         max_message_bytes: bytes a request or an answer may have; a server's own limit, if smaller, holds too.
         retry: how failed calls are tried again.
-        credentials: for TLS; None for plaintext.
+        tls: how to speak TLS; None for plaintext.
         token: the bearer token the operator gave the caller; `ridgeline_client.token.read_token` reads one.
         plaintext_token: send the token without TLS to other machines, too, where anyone on the way can read
             it. Without TLS it otherwise goes to this machine only.
 
     Raises:
-        ValueError: an argument is out of range, an address is no address, or the token would go out in plain.
+        ValueError: an argument is out of range, an address is no address, a file of `tls` is of no use, or
+            the token would go out in plain.
         Unavailable: a host name in a list of several addresses cannot be looked up.
     """
 
@@ -68,13 +68,13 @@ class PricingClient:
         timeout: float = DEFAULT_TIMEOUT,
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
         retry: channel.RetryPolicy = channel.DEFAULT_RETRY,
-        credentials: grpc.ChannelCredentials | None = None,
+        tls: Tls | None = None,
         token: str | None = None,
         plaintext_token: bool = False,
     ) -> None:
         servers = addresses.address_list(target)
         local = addresses.is_local(servers)
-        if not (token is None or credentials or plaintext_token or local):
+        if not (token is None or tls or plaintext_token or local):
             raise ValueError(
                 f"the token would go to {','.join(servers)} without TLS, for anyone on the way to read: use "
                 "TLS, or allow it (plaintext_token, --plaintext-token)"
@@ -88,8 +88,7 @@ class PricingClient:
         options = channel.channel_options(retry, max_message_bytes)
         if token is not None and local:  # no proxy of the environment gets to see it
             options.append(("grpc.enable_http_proxy", 0))
-        opened = channel.open_channel(servers, options, credentials)
-        self._calls = Calls(opened, self.target, metadata)
+        self._calls = Calls(channel.open_channel(servers, options, tls), self.target, metadata)
         self._schemas = SchemaCache(self._describe)
 
     def __enter__(self) -> Self:

@@ -34,6 +34,7 @@ _CLASSES: dict[grpc.StatusCode, type[RidgelineError]] = {
 
 # gRPC core refuses an over-long message itself, with the code of an overload; only its text tells them apart.
 _SIZE_TEXT = re.compile(r"(?:Received|Sent) message larger than max \((\d+) vs\. (\d+)\)")
+_QUESTIONS = "; is a server running there, is this its gRPC port, and do both or neither speak TLS?"
 _QUOTED_NAME = re.compile(r'\["(?:[^"\\]|\\.)*"\]')
 _RECORD_INDEX = re.compile(r"records\[(\d+)\]")
 
@@ -89,8 +90,7 @@ def _message(failure: _Failure, target: str, timeout: float) -> str:
         case grpc.StatusCode.CANCELLED:
             return f"{target} cancelled the call: {failure.text}"
         case grpc.StatusCode.UNAVAILABLE:
-            question = "" if failure.reason else "; is a server running there, and is this its gRPC port?"
-            return f"{target} is unavailable: {failure.text}{question}"
+            return f"{target} is unavailable: {failure.text}{'' if failure.reason else _QUESTIONS}"
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return f"no answer from {target} within {timeout:g} s: {failure.text}"
         case grpc.StatusCode.UNIMPLEMENTED:

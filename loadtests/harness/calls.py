@@ -22,7 +22,7 @@ import grpc.aio
 
 from harness.channels import channel_options
 from harness.workload import Workload
-from ridgeline_client import PricingClient
+from ridgeline_client import PricingClient, Tls
 from ridgeline_client.addresses import address_list, grpc_target
 from ridgeline_client.channel import method
 from ridgeline_client.token import call_metadata, read_token
@@ -49,6 +49,7 @@ class Calls:
         requests: serialised requests, sent in turn; each must be answered with OK.
         max_answer_bytes: the longest answer that is taken.
         timeout_s: deadline of each call.
+        tls: how to speak TLS, None for plaintext.
         token: the bearer token of each call, None for none.
     """
 
@@ -57,43 +58,43 @@ class Calls:
     requests: Sequence[bytes]
     max_answer_bytes: int = 4 << 20
     timeout_s: float = 10.0
+    tls: Tls | None = None
     token: str | None = field(default=None, repr=False)
 
 
 def price_calls(
-    address: str, rows: int | None = None, seed: int = 0, token_file: Path | None = None
+    address: str,
+    rows: int | None = None,
+    seed: int = 0,
+    tls: Tls | None = None,
+    token_file: Path | None = None,
 ) -> Calls:
     """Make calls for the prices of the server's default model: Predict, or PredictBatch with `rows` rows.
 
     Single rows are valid ones; a batch has rows that must be refused, and is answered with OK.
 
     Raises:
-        ValueError: the address is no address, there is no token in the file, it would go out in plain, or the
-            server takes no batches of so many rows.
+        ValueError: the address is no address, a file of `tls` is of no use, there is no token in the file, it
+            would go out in plain, or the server takes no batches of so many rows.
         RidgelineError: the server does not describe its model.
     """
     token = read_token(token_file)
-    with PricingClient(address, timeout=_CONNECT_TIMEOUT_S, token=token) as client:
+    with PricingClient(address, timeout=_CONNECT_TIMEOUT_S, tls=tls, token=token) as client:
         description = client.describe()
     workload = Workload(description, seed)
     room = description.limits.max_message_bytes + _ROOM_BYTES
     if rows is None:
         singles = [request.data for request in workload.unary(_DISTINCT_RECORDS) if not request.faults]
-        return Calls(address, "Predict", singles, room, token=token)
+        return Calls(address, "Predict", singles, room, tls=tls, token=token)
     batches = [workload.batch(n * rows, rows).data for n in range(_DISTINCT_BATCHES)]
-    return Calls(address, "PredictBatch", batches, room, token=token)
+    return Calls(address, "PredictBatch", batches, room, tls=tls, token=token)
 
 
 @asynccontextmanager
 async def connected(calls: Calls, connections: int) -> AsyncIterator[list[Ask]]:
     """Open connections, one for each `Ask`; nothing is tried twice. TimeoutError without them."""
-    options = channel_options(calls.max_answer_bytes)
-    target = grpc_target(address_list(calls.address))
     async with AsyncExitStack() as stack:
-        channels = [
-            await stack.enter_async_context(grpc.aio.insecure_channel(target, options=options))
-            for _ in range(connections)
-        ]
+        channels = [await stack.enter_async_context(_channel(calls)) for _ in range(connections)]
         ready = asyncio.gather(*(channel.channel_ready() for channel in channels))
         try:
             await asyncio.wait_for(ready, _CONNECT_TIMEOUT_S)
@@ -101,6 +102,14 @@ async def connected(calls: Calls, connections: int) -> AsyncIterator[list[Ask]]:
             told = f"{calls.address} took fewer than {connections} connections in {_CONNECT_TIMEOUT_S:g} s"
             raise TimeoutError(told) from None
         yield [_ask(channel.unary_unary(method(calls.method)), calls) for channel in channels]
+
+
+def _channel(calls: Calls) -> grpc.aio.Channel:
+    addresses, options = address_list(calls.address), channel_options(calls.max_answer_bytes)
+    if calls.tls is None:
+        return grpc.aio.insecure_channel(grpc_target(addresses), options=options)
+    options += calls.tls.options(addresses)
+    return grpc.aio.secure_channel(grpc_target(addresses), calls.tls.credentials(), options=options)
 
 
 def _ask(call: Callable[..., Any], calls: Calls) -> Ask:

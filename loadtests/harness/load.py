@@ -17,8 +17,8 @@ from harness.options import LoadOptions
 from harness.tally import Recorder
 from harness.workload import Request, Workload
 from ridgeline_client import PricingClient
-from ridgeline_client.addresses import address_list, grpc_target
-from ridgeline_client.channel import method
+from ridgeline_client.addresses import address_list
+from ridgeline_client.channel import method, open_channel
 from ridgeline_client.token import call_metadata, read_token
 
 _SCHEME = "grpc://"
@@ -40,8 +40,8 @@ class Load:
         chunks: the chunks of one stream; their sequence counts from 0.
 
     Raises:
-        ValueError: the host is no address, there is no token in the file, it would go out in plain, or (when
-            requests are made) the server takes no such messages.
+        ValueError: the host is no address, a file of TLS is of no use, there is no token in the file, it would
+            go out in plain, or (when requests are made) the server takes no such messages.
         RidgelineError: the server does not describe its model.
     """
 
@@ -51,12 +51,13 @@ class Load:
         target = host.removeprefix(_SCHEME).rstrip("/")
         token = read_token(Path(options.token_file) if options.token_file else None)
         self._metadata = call_metadata(token)
-        with PricingClient(target, timeout=options.deadline_s, token=token) as client:
+        with PricingClient(target, timeout=options.deadline_s, tls=options.tls(), token=token) as client:
             description = client.describe(options.model)
         self.judge = Judge(description.guard)
         self._workload = Workload(description, options.seed, options.shares())
         self._opened = [
-            _channel(target, description.limits.max_message_bytes) for _ in range(options.connections)
+            _channel(target, description.limits.max_message_bytes, options.tls())
+            for _ in range(options.connections)
         ]
         self._turns = itertools.count()
         self._singles: list[Request] = []
@@ -109,6 +110,5 @@ def _let_others_run() -> None:
     time.sleep(0)
 
 
-def _channel(target: str, max_message_bytes: int) -> grpc.Channel:
-    options = channel_options(max_message_bytes + _ROOM_BYTES)
-    return grpc.insecure_channel(grpc_target(address_list(target)), options=options)
+def _channel(target: str, max_message_bytes: int, tls: Tls | None) -> grpc.Channel:
+    return open_channel(address_list(target), channel_options(max_message_bytes + _ROOM_BYTES), tls)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from harness.access import TLS_OPTIONS, tls_of
 from harness.rows import Shares
+from ridgeline_client import Tls
 
 _LEAST = {
     "unary_weight": 0,
@@ -30,6 +32,8 @@ def _option(default: Any, description: str) -> Any:
 class LoadOptions:
     """Each option is an argument of the locustfile, `--batch-rows` for `batch_rows`, and a field in its UI.
 
+    Those of TLS begin with grpc: Locust has a --tls-key of its own, for its page.
+
     Raises:
         ValueError: naming every option that has no such value.
     """
@@ -50,6 +54,10 @@ class LoadOptions:
     deadline_s: float = _option(5.0, "deadline of a call in seconds; of a stream, of each answer")
     model: str = _option("", "the model to ask; empty: the server's default")
     token_file: str = _option("", "file with the bearer token; empty: the variable RIDGELINE_TOKEN, or none")
+    grpc_tls_ca: str = _option("", TLS_OPTIONS["tls_ca"])
+    grpc_tls_certificate: str = _option("", TLS_OPTIONS["tls_certificate"])
+    grpc_tls_key: str = _option("", TLS_OPTIONS["tls_key"])
+    grpc_tls_server_name: str = _option("", TLS_OPTIONS["tls_server_name"])
 
     def __post_init__(self) -> None:
         problems = [
@@ -61,16 +69,21 @@ class LoadOptions:
             problems.append(f"deadline_s is {self.deadline_s}: expected seconds above 0, at most 3600")
         if not self.unary_weight + self.batch_weight + self.stream_weight:
             problems.append("all weights are 0: expected one above 0")
-        try:
-            self.shares()
-        except ValueError as error:
-            problems.append(str(error))
+        for part in (self.shares, self.tls):
+            try:
+                part()
+            except ValueError as error:
+                problems.append(str(error))
         if problems:
             raise ValueError("; ".join(problems))
 
     def shares(self) -> Shares:
         """Shares of the cells that are missing, unseen and outside. Raises ValueError."""
         return Shares(self.missing_share, self.unseen_share, self.outside_share)
+
+    def tls(self) -> Tls | None:
+        """How to speak TLS, None for plaintext. Raises ValueError."""
+        return tls_of({name: getattr(self, f"grpc_{name}") for name in TLS_OPTIONS})
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> LoadOptions:

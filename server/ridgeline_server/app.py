@@ -28,6 +28,7 @@ from ridgeline_server.transport.listener import Listener
 from ridgeline_server.transport.protobuf import require_upb
 from ridgeline_server.transport.servicer import SERVICE, PricingServicer
 from ridgeline_server.transport.stream import PricingStream
+from ridgeline_server.transport.tls import NoTlsObserver, server_tls
 
 _log = logging.getLogger("ridgeline")
 
@@ -57,7 +58,7 @@ class App:
         """Bind the ports. `tracer` follows every call of the contract's methods.
 
         Raises:
-            ConfigError: the file of tokens is none.
+            ConfigError: the file of tokens is none, or the certificates cannot be served with.
             OSError: an address cannot be bound; nothing stays bound.
         """
         self._settings = settings
@@ -81,7 +82,9 @@ class App:
             settings.max_call_s,
             access=_access(self._tokens),
         )
-        self._listener = Listener(settings, servicer, streams, self._lifecycle.refusal, calls)
+        self._tls = server_tls(settings, self._metrics.tls if self._metrics else NoTlsObserver())
+        credentials = self._tls.credentials if self._tls else None
+        self._listener = Listener(settings, servicer, streams, self._lifecycle.refusal, calls, credentials)
         if self._metrics:
             for pool, readings in self._listener.readings().items():
                 self._metrics.calls.watch_pool(pool, readings)
@@ -105,6 +108,8 @@ class App:
 
     def listen(self) -> None:
         """Open the ports; every call is answered UNAVAILABLE and health NOT_SERVING."""
+        if self._tls:
+            self._tls.watch()
         if not self._shares_port:
             self._listener.start()
         if self._ops:
@@ -175,6 +180,8 @@ class App:
             self._tokens.stop()
         if self._ops:
             self._ops.stop()
+        if self._tls:
+            self._tls.close()
         self._lifecycle.advance(State.STOPPED)
 
     def _is_serving(self) -> bool:
@@ -210,8 +217,8 @@ def run(settings: Settings, told_to_stop: threading.Event, link: Link | None = N
     ports: see `Listener.close`.
 
     Raises:
-        ConfigError: there cannot be tracing, signatures cannot be checked, the file of tokens is none, or
-            protobuf is the slow one.
+        ConfigError: there cannot be tracing or TLS, signatures cannot be checked, the file of tokens is none,
+            or protobuf is the slow one.
         OSError, ArtifactError: the start failed.
     """
     require_upb()

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from ridgeline import __version__
 from ridgeline.artifact import ArtifactError
 from ridgeline_server import process, token_command
+from ridgeline_server.certs import command as certs
 from ridgeline_server.config import ENV_PREFIX, ConfigError, Settings, load_settings
 from ridgeline_server.link import Link, WorkerLink
 from ridgeline_server.monitoring import logs
@@ -28,7 +29,9 @@ Exit codes: 0 stopped as told, 1 failed, 2 wrong settings or a model that must n
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ridgeline-server", description="A gRPC price server.")
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{serve,healthcheck,token}")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="{serve,healthcheck,certs,token}"
+    )
     serve = commands.add_parser(
         "serve",
         help="serve the models of a directory",
@@ -44,7 +47,20 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 it serves; 1 it does not, or cannot be asked.",
     )
     _add_file(healthcheck)
-    _add_settings(healthcheck, ["address"])
+    _add_settings(healthcheck, ["address", "tls_certificate", "tls_key", "tls_client_ca"])
+    healthcheck.add_argument(
+        "--tls-ca",
+        type=Path,
+        metavar="CA",
+        help="PEM file to judge the server's certificate by; else nobody does",
+    )
+    healthcheck.add_argument(
+        "--tls-server-name",
+        default="",
+        metavar="NAME",
+        help="whose certificate it must be; else the address's",
+    )
+    certs.add_parser(commands)
     token_command.add_parser(commands)
     worker = commands.add_parser("worker")  # not for people: `serve --workers` starts it
     worker.add_argument("--number", type=int, required=True)
@@ -106,7 +122,13 @@ def _stop_on_signals() -> threading.Event:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     flags = vars(_parser().parse_args(arguments))
-    commands = {"serve": _serve, "worker": _work, "healthcheck": _healthcheck, "token": token_command.run}
+    commands = {
+        "serve": _serve,
+        "worker": _work,
+        "healthcheck": _healthcheck,
+        "certs": certs.run,
+        "token": token_command.run,
+    }
     return commands[flags.pop("command")](flags)
 
 
@@ -162,6 +184,8 @@ def _answer(
     settings: Settings, told_to_stop: threading.Event, link: Link | None = None, number: int = 1
 ) -> NoReturn:
     process.tune_allocator()
+    # gRPC would write a line, and no log line, for each handshake that fails: whoever likes could fill disks.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     if settings.pin_cpu:
         process.keep_on_one_cpu(number)
     from ridgeline_server.app import run  # noqa: PLC0415  # others must not wait for the model runtime
@@ -174,11 +198,12 @@ def _answer(
 def _healthcheck(flags: dict[str, Any]) -> int:
     from ridgeline_server.transport import healthcheck  # noqa: PLC0415  # as above, and `serve` needs it not
 
-    file = flags.pop("config", None)
+    file, authorities, name = (flags.pop(name, None) for name in ("config", "tls_ca", "tls_server_name"))
     try:
-        # `models` must be set, and nobody asks for them here.
-        settings = load_settings({**flags, "models": Path()}, os.environ, file)
-        print(f"{healthcheck.require_serving(settings.address)} is SERVING")
+        # `models` must be set, and nobody asks for them here; nor is anything served.
+        settings = load_settings({**flags, "models": Path(), "allow_plaintext": True}, os.environ, file)
+        target = healthcheck.require_serving(settings, authorities, name)
+        print(f"{target} is SERVING")
     except (ConfigError, healthcheck.Unhealthy) as error:
         print(f"ridgeline-server healthcheck: {error}", file=sys.stderr)
         return 1  # Docker reserves 2

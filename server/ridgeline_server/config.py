@@ -6,6 +6,7 @@ are the same everywhere: `max_rows` in the file, RIDGELINE_SERVER_MAX_ROWS, --ma
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -71,6 +72,18 @@ class Settings(BaseModel):
     ops_address: Annotated[str, AfterValidator(_optional_address)] = Field(
         default="127.0.0.1:9464",
         description="where to serve /livez, /readyz and /metrics over HTTP, HOST:PORT; empty: nowhere",
+    )
+    tls_certificate: str = Field(
+        default="",
+        description="PEM file of the certificate to serve with, its chain behind it; empty: plaintext",
+    )
+    tls_key: str = Field(default="", description="PEM file of the certificate's private key")
+    tls_client_ca: str = Field(
+        default="",
+        description="PEM file of the authorities whose certificates callers must show; empty: they need none",
+    )
+    allow_plaintext: bool = Field(
+        default=False, description="serve without TLS on an address that others reach, too"
     )
     workers: int = Field(
         default=1,
@@ -172,6 +185,31 @@ class Settings(BaseModel):
                 "more threads must be allowed than work, to stand in for those that wait for callers"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            given, lacking = ("certificate", "key") if self.tls_certificate else ("key", "certificate")
+            raise ValueError(f"tls_{given} is set and tls_{lacking} is not: TLS needs both")
+        if self.tls_client_ca and not self.tls_certificate:
+            raise ValueError(
+                f"tls_client_ca is {self.tls_client_ca!r} without a certificate of the server: "
+                "set tls_certificate and tls_key, too"
+            )
+        if not (self.tls_certificate or self.allow_plaintext or _is_loopback(self.address)):
+            raise ValueError(
+                f"address is {self.address!r}, which others reach, and there is no TLS: set tls_certificate "
+                "and tls_key, an address of loopback, or allow_plaintext if something else protects the port"
+            )
+        return self
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def load_settings(

@@ -64,7 +64,8 @@ class Podman:
         """A container to start: nothing writable, no capabilities, its ports published on loopback."""
         publish = [f"--publish=127.0.0.1::{port}" for port in PORTS]
         mount = f"--volume={models.resolve()}:/models:ro"
-        name = self("create", *HARDENED, *LIMITS, *publish, mount, image)
+        plaintext = "--env=RIDGELINE_SERVER_ALLOW_PLAINTEXT=true"  # the ports are published on loopback
+        name = self("create", *HARDENED, *LIMITS, *publish, mount, plaintext, image)
         try:
             yield Container(self, name)
         except Exception:

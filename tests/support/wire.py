@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline.v1 import pricing_service_pb2_grpc as pb_grpc
+from ridgeline_client import Tls
 
 SERVICE = "/ridgeline.v1.PricingService/"
 TIMEOUT = 60.0
@@ -94,10 +95,14 @@ class HeaderOnly:
 
 
 @contextmanager
-def connect(address: str) -> Iterator[Wire]:
-    """A channel of its own, with a connection of its own."""
+def connect(address: str, tls: Tls | None = None) -> Iterator[Wire]:
+    """A channel of its own, with a connection of its own; plaintext without `tls`."""
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
-    with grpc.insecure_channel(address, options=options) as channel:
+    if tls is None:
+        opened = grpc.insecure_channel(address, options=options)
+    else:
+        opened = grpc.secure_channel(address, tls.credentials(), options=options)
+    with opened as channel:
         yield Wire(channel)
 
 

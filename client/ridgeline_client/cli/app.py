@@ -12,8 +12,10 @@ from rich.text import Text
 from ridgeline import __version__
 from ridgeline_client.cli import options, output, record, render
 from ridgeline_client.cli.failures import EXIT_CODES, UNAVAILABLE, WRONG_INPUT
+from ridgeline_client.cli.tls import takes_tls
 from ridgeline_client.description import ModelDescription
 from ridgeline_client.health import SERVICE_UNKNOWN
+from ridgeline_client.tls import Tls
 
 app = typer.Typer(
     help="Ask a Ridgeline price server for prices.",
@@ -40,6 +42,7 @@ def common(
 
 
 @app.command(epilog=EXIT_CODES)
+@takes_tls
 def predict(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     pairs: Annotated[
         list[str] | None,
@@ -64,6 +67,8 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     token_file: options.TokenFile = None,
     plaintext_token: options.PlaintextToken = False,
     as_json: options.AsJson = False,
+    *,
+    tls: Tls | None,
 ) -> None:
     """Price one product.
 
@@ -71,7 +76,7 @@ def predict(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     """
     chosen = dataclasses.asdict(options.selection(model, version, label, digest))
     given = _given(pairs or [], json_record, demo=demo)
-    connection = options.Connection(target, timeout, token_file, plaintext_token)
+    connection = options.Connection(target, timeout, tls, token_file, plaintext_token)
     with options.client(connection, as_json=as_json) as client:
         description = client.describe(**chosen)
         asked = {**(record.demo(description) if demo else {}), **given}
@@ -109,6 +114,7 @@ def _demo_note(description: ModelDescription, given: dict[str, object]) -> str:
 
 
 @app.command(epilog=EXIT_CODES)
+@takes_tls
 def score(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     source: Annotated[
         str, typer.Argument(metavar="IN", help="CSV or Parquet, also compressed; - for a pipe.")
@@ -142,6 +148,8 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     token_file: options.TokenFile = None,
     plaintext_token: options.PlaintextToken = False,
     as_json: options.AsJson = False,
+    *,
+    tls: Tls | None,
 ) -> None:
     """Price a table of any size: one row out per row in, in order.
 
@@ -153,7 +161,7 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     command.run(
         source,
         target,
-        options.Connection(server, timeout, token_file, plaintext_token).open,
+        options.Connection(server, timeout, tls, token_file, plaintext_token).open,
         command.JobOptions(
             columns=command.ColumnOptions(record_id, keep_columns, allow_missing),
             selection=options.selection(model, version, label, digest),
@@ -168,6 +176,7 @@ def score(  # noqa: PLR0913, PLR0917 - one parameter per command line option
 
 
 @app.command(epilog=EXIT_CODES)
+@takes_tls
 def describe(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     full: Annotated[bool, typer.Option("--full", help="Also coefficients and the training profile.")] = False,
     model: options.Model = "",
@@ -179,10 +188,12 @@ def describe(  # noqa: PLR0913, PLR0917 - one parameter per command line option
     token_file: options.TokenFile = None,
     plaintext_token: options.PlaintextToken = False,
     as_json: options.AsJson = False,
+    *,
+    tls: Tls | None,
 ) -> None:
     """Say what a model expects and promises. Required features are marked with *."""
     chosen = dataclasses.asdict(options.selection(model, version, label, digest))
-    connection = options.Connection(target, timeout, token_file, plaintext_token)
+    connection = options.Connection(target, timeout, tls, token_file, plaintext_token)
     with options.client(connection, as_json=as_json) as client:
         description = client.describe(**chosen, full=full)
     if as_json:
@@ -192,6 +203,7 @@ def describe(  # noqa: PLR0913, PLR0917 - one parameter per command line option
 
 
 @app.command(epilog=EXIT_CODES)
+@takes_tls
 def health(
     service: Annotated[str, typer.Option("--service", help="A service; else the whole server.")] = "",
     target: options.Target = options.TARGET_DEFAULT,
@@ -199,9 +211,11 @@ def health(
     token_file: options.TokenFile = None,
     plaintext_token: options.PlaintextToken = False,
     as_json: options.AsJson = False,
+    *,
+    tls: Tls | None,
 ) -> None:
     """Say whether the server is serving; exit code 0 only when it is."""
-    connection = options.Connection(target, timeout, token_file, plaintext_token)
+    connection = options.Connection(target, timeout, tls, token_file, plaintext_token)
     with options.client(connection, as_json=as_json) as client:
         status = client.health(service)
     if as_json:

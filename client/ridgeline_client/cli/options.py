@@ -15,6 +15,7 @@ from ridgeline_client.cli import failures
 from ridgeline_client.client import DEFAULT_TARGET, DEFAULT_TIMEOUT, PricingClient
 from ridgeline_client.errors import RidgelineError
 from ridgeline_client.schema import MAX_VERSION, Selection
+from ridgeline_client.tls import Tls
 from ridgeline_client.token import read_token
 
 Target = Annotated[
@@ -65,19 +66,21 @@ def selection(model: str, version: int | None, label: str | None, digest: str | 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Which servers to ask, how patiently and as whom."""
+    """Which servers to ask, how patiently, over TLS or not, and as whom."""
 
     target: str
     timeout: float
+    tls: Tls | None = None
     token_file: Path | None = None
     plaintext_token: bool = False
 
     def open(self) -> PricingClient:
-        """Open a client; a usage error for what is no address or no token. Raises RidgelineError."""
+        """Open a client; a usage error for what is no address, no token or no file of TLS. Raises RidgelineError."""
         try:
             return PricingClient(
                 self.target,
                 timeout=self.timeout,
+                tls=self.tls,
                 token=read_token(self.token_file),
                 plaintext_token=self.plaintext_token,
             )

@@ -18,6 +18,7 @@ from ridgeline import __version__
 from ridgeline.artifact import Manifest
 from ridgeline_server.monitoring.calls import CallMetrics
 from ridgeline_server.monitoring.row_metrics import RowMetrics
+from ridgeline_server.monitoring.tls import TlsMetrics
 
 _LIBRARIES = ("grpcio", "onnxruntime", "protobuf")
 _OUTCOMES = {True: "taken", False: "refused"}
@@ -29,6 +30,7 @@ class Metrics:
     Attributes:
         calls: the CallObserver.
         rows: the RowObserver.
+        tls: the TlsObserver.
     """
 
     def __init__(self, methods: Collection[str], ready: Callable[[], bool]) -> None:
@@ -36,6 +38,7 @@ class Metrics:
         registry = self._registry = CollectorRegistry()
         self.calls = CallMetrics(registry, methods)
         self.rows = RowMetrics(registry)
+        self.tls = TlsMetrics(registry)
         self._models = Gauge(
             "ridgeline_model_info",
             "1 for each served version.",

@@ -20,6 +20,7 @@ _GAUGES: Mapping[str, Callable[[Iterable[float]], float]] = {
     "ridgeline_model_info": max,
     "ridgeline_build_info": max,
     "ridgeline_load_seconds": max,
+    "ridgeline_tls_valid_until_seconds": min,
     "ridgeline_workers": sum,
     "process_resident_memory_bytes": sum,
     "process_virtual_memory_bytes": sum,

@@ -48,8 +48,9 @@ class Listener:
         streams: PricingStream,
         refusal: Admit,
         calls: Calls,
+        credentials: grpc.ServerCredentials | None,
     ) -> None:
-        """Bind the port, unless it is shared.
+        """Bind the port, unless it is shared. Without credentials it is plaintext.
 
         Raises:
             OSError: the address cannot be bound.
@@ -85,6 +86,7 @@ class Listener:
         self._self_call = SelfCall(self._server)
         self._started = False
         self.address = settings.address
+        self._credentials = credentials
         try:
             if settings.workers == 1:
                 self.bind()
@@ -102,7 +104,7 @@ class Listener:
         Raises:
             OSError: the address cannot be bound.
         """
-        self.address = _bind(self._server, self.address)
+        self.address = _bind(self._server, self.address, self._credentials)
 
     def start(self) -> None:
         """Answer calls."""
@@ -155,16 +157,21 @@ class Listener:
 
 # Two servers on one port would silently share its connections.
 _ALONE = (("grpc.so_reuseport", 0),)
-# Workers do. A connection stays with the worker it came to, so it is asked to come anew every five minutes:
-# else those of a worker that had to be restarted would stay with the others.
-_SHARED = (("grpc.so_reuseport", 1), ("grpc.max_connection_age_ms", 300_000))
+_SHARED = (("grpc.so_reuseport", 1),)
+# A connection stays with the worker it came to, and with what was proved when it came. So it is asked to come
+# anew every five minutes: else those of a worker that had to be restarted would stay with the others, and
+# callers whose authority is no longer trusted would stay at all.
+_COME_ANEW = (("grpc.max_connection_age_ms", 300_000),)
 
 _LINGER_S = 0.025  # from "written" as gRPC tells it to the kernel having it
 
 
-def _bind(server: grpc.Server, address: str) -> str:
+def _bind(server: grpc.Server, address: str, credentials: grpc.ServerCredentials | None) -> str:
     try:
-        port = server.add_insecure_port(address)
+        if credentials is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise OSError(
             f"cannot serve on {address}: is another server there? Choose another --address"
@@ -188,6 +195,7 @@ def _reflection(calls: Calls) -> Mapping[str, Handler]:
 def _options(settings: Settings) -> Sequence[tuple[str, int]]:
     return (
         *(_SHARED if settings.workers > 1 else _ALONE),
+        *(_COME_ANEW if settings.workers > 1 or settings.tls_certificate else ()),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         # Rapid-reset protection only works with a limit. gRPC refuses streams beyond it with a bare
         # UNAVAILABLE, so it lies well above the calls that may wait: those beyond we refuse ourselves.

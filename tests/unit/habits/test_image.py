@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ridgeline_server.config import ENV_PREFIX, Settings, load_settings
+from ridgeline_server.config import ENV_PREFIX, ConfigError, Settings, load_settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -34,8 +34,15 @@ def _seconds(service: str, key: str) -> int:
     return int(found[1])
 
 
-def test_the_settings_of_the_image_are_settings_and_reach_beyond_loopback() -> None:
-    settings = load_settings({}, _environment())
+def test_the_image_alone_does_not_serve_plaintext() -> None:
+    with pytest.raises(ConfigError, match="there is no TLS: set tls_certificate"):
+        load_settings({}, _environment())
+
+
+def test_the_settings_of_the_image_and_of_compose_are_settings_and_reach_beyond_loopback() -> None:
+    told = dict(re.findall(rf'({ENV_PREFIX}\w+): "(\w+)"', _service("server")))
+    settings = load_settings({}, {**_environment(), **told})
+    assert settings.allow_plaintext
     assert str(settings.models) == "/models"
     assert settings.log_format == "json"
     for address in (settings.address, settings.ops_address):

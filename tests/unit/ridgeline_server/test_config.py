@@ -75,3 +75,32 @@ def test_a_file_that_is_missing_or_no_toml_says_so(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("models = ")
     with pytest.raises(ConfigError, match="is not TOML"):
         load_settings({"models": "m"}, {}, tmp_path / "bad.toml")
+
+
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0:1", "[::]:1", "10.0.0.5:1", "prices.example:1", "localhost.example:1"]
+)
+def test_plaintext_for_others_must_be_asked_for(address: str) -> None:
+    told = {"models": "m", "address": address}
+    with pytest.raises(ConfigError, match="which others reach, and there is no TLS: set tls_certificate"):
+        load_settings(told, {})
+    assert load_settings(told, {"RIDGELINE_SERVER_ALLOW_PLAINTEXT": "true"}).address == address
+    assert load_settings({**told, "tls_certificate": "c", "tls_key": "k"}, {}).address == address
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.8.0.1:1", "[::1]:1", "localhost:1", "LOCALHOST:1"])
+def test_loopback_may_be_plaintext(address: str) -> None:
+    assert load_settings({"models": "m", "address": address}, {}).address == address
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        ({"tls_certificate": "c"}, "tls_certificate is set and tls_key is not"),
+        ({"tls_key": "k"}, "tls_key is set and tls_certificate is not"),
+        ({"tls_client_ca": "a"}, "tls_client_ca is 'a' without a certificate of the server"),
+    ],
+)
+def test_half_of_tls_is_refused(told: dict[str, str], problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        load_settings({"models": "m", **told}, {})

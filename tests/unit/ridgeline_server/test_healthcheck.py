@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from ridgeline_server.config import Settings
 from ridgeline_server.transport.healthcheck import Unhealthy, require_serving
 
 HEAVY = {"numpy", "onnxruntime", "prometheus_client"}
@@ -33,7 +35,7 @@ print(*{HEAVY!r} & set(sys.modules))
 
 def test_a_free_port_cannot_be_asked() -> None:
     with pytest.raises(Unhealthy, match="127.0.0.1:0 stands for a free port"):
-        require_serving("127.0.0.1:0")
+        require_serving(Settings(models=Path(), address="127.0.0.1:0"))
 
 
 def test_wrong_settings_are_told_and_fail_with_1() -> None:
