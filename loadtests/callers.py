@@ -72,9 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             apart=not arguments.unpinned and arguments.workers == 1,
             workers=arguments.workers,
         ) as (address, pid):
-            asked = price_calls(
-                address, tls=tls_of(vars(arguments)), token_file=arguments.token_file
-            )
+            asked = price_calls(address, tls=tls_of(vars(arguments)), token_file=arguments.token_file)
             gc.freeze()  # what is here stays: the collector need not look at it again and again
             run(_sweep(asked, arguments, pid, steps))
     except (RidgelineError, ServerFailed, OSError, ValueError) as error:

@@ -16,7 +16,7 @@ from harness.channels import channel_options
 from harness.options import LoadOptions
 from harness.tally import Recorder
 from harness.workload import Request, Workload
-from ridgeline_client import PricingClient
+from ridgeline_client import PricingClient, Tls
 from ridgeline_client.addresses import address_list
 from ridgeline_client.channel import method, open_channel
 from ridgeline_client.token import call_metadata, read_token
@@ -40,8 +40,8 @@ class Load:
         chunks: the chunks of one stream; their sequence counts from 0.
 
     Raises:
-        ValueError: the host is no address, a file of TLS is of no use, there is no token in the file, it would
-            go out in plain, or (when requests are made) the server takes no such messages.
+        ValueError: the host is no address, a file of TLS is of no use, there is no token in the file, it
+            would go out in plain, or (when requests are made) the server takes no such messages.
         RidgelineError: the server does not describe its model.
     """
 

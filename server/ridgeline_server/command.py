@@ -29,9 +29,7 @@ Exit codes: 0 stopped as told, 1 failed, 2 wrong settings or a model that must n
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ridgeline-server", description="A gRPC price server.")
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(
-        dest="command", required=True, metavar="{serve,healthcheck,certs,token}"
-    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{serve,healthcheck,certs,token}")
     serve = commands.add_parser(
         "serve",
         help="serve the models of a directory",
