@@ -25,6 +25,7 @@ PROTO_DEPS := $(GOOGLEAPIS)/status.proto $(GOOGLEAPIS)/error_details.proto
 PROTOC := .build/protoc/.installed
 STUBS := .build/stubs
 FUZZ := .build/fuzz
+SUPPLY := .build/supply
 FUZZ_RUN = $(if $(RUNS),-runs=$(RUNS),-max_total_time=$(or $(SECONDS),60)) .build/fuzzing/corpus .build/fuzzing/seeds
 
 UV_VERSION := 0.13.9
@@ -100,7 +101,7 @@ lock: $(UV) ## Pin the dependencies anew after a change of pyproject.toml; UPGRA
 	@$(COMPILE) pyproject.toml --extra server --extra signing --constraint requirements.lock --output-file deploy/server.lock
 	@echo 'hatchling>=1.27' | $(COMPILE) - --constraint requirements.lock --output-file deploy/build.lock
 	@echo 'grpcio-tools==1.71.2' | $(COMPILE) - --output-file proto/requirements-protoc.lock
-	@printf '%s\n' 'cyclonedx-bom>=6' 'pip-audit>=2.9' | $(COMPILE) - --output-file deploy/supply.lock
+	@printf '%s\n' 'cyclonedx-bom>=6' 'pip-audit>=2.9' | $(COMPILE) - --output-file deploy/supply/requirements.lock
 	@# 3.1 has no wheel for Python 3.11 and its metadata do not say so
 	@printf '%s\n' 'atheris<3.1; python_version < "3.12"' 'atheris; python_version >= "3.12"' \
 	  | $(COMPILE) - --output-file tests/fuzz/requirements.lock
@@ -108,6 +109,10 @@ lock: $(UV) ## Pin the dependencies anew after a change of pyproject.toml; UPGRA
 .PHONY: clean
 clean: ## Remove what was built; the models, the data and .venv stay
 	@rm -rf .build gen .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist examples/node/node_modules
+
+.PHONY: audit
+audit: $(INSTALLED) $(SUPPLY)/.installed ## Ask the Python package index about known vulnerabilities of every package of every lock; needs the network
+	@PYTHONPATH=tests $(BIN)/python deploy/supply/audit.py $(SUPPLY)/bin/pip-audit
 
 ##@ Long proofs
 
@@ -181,6 +186,10 @@ image: ## Build the image with docker, podman or buildah; IMAGE=ridgeline-server
 image-test: default-model .build/image/wheels/.complete ## Build the image and prove it in a container: Debian, root, podman, runc, debootstrap; no Docker
 	@PYTHONPATH=tests $(BIN)/python tests/image/check.py --models $(MODELS)
 
+.PHONY: sbom
+sbom: $(INSTALLED) $(SUPPLY)/.installed ## List what the image installs, as CycloneDX with hashes, in .build/sbom.json
+	@PYTHONPATH=tests $(BIN)/python deploy/supply/sbom.py $(SUPPLY)/bin/cyclonedx-py .build/sbom.json
+
 .build/image/wheels/.complete: deploy/build.lock deploy/server.lock | $(INSTALLED)
 	@rm -rf $(@D) && mkdir -p $(@D)
 	@for lock in deploy/build.lock deploy/server.lock; do \
@@ -227,6 +236,11 @@ $(FUZZ)/.installed: tests/fuzz/requirements.lock deploy/server.lock
 	  echo "Fuzzing needs atheris, which has wheels for CPython 3.11 to 3.14 on Linux with glibc on x86-64 only." >&2; \
 	  $(FUZZ)/bin/python -c 'import platform, sysconfig; print("This is", platform.python_version(), sysconfig.get_platform())' >&2; \
 	  exit 1; }
+	@touch $@
+
+$(SUPPLY)/.installed: deploy/supply/requirements.lock
+	$(call create-venv,$(SUPPLY))
+	@$(SUPPLY)/bin/python $(PIP_INSTALL) $(LOCKED) $<
 	@touch $@
 
 $(UV):

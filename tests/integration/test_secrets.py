@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import grpc
@@ -36,7 +37,7 @@ def refused(wire: Wire, request: pb.PredictRequest) -> str:
     """All a caller is told who sends its secret along."""
     with pytest.raises(grpc.RpcError) as caught:
         wire.stub.Predict(request, timeout=TIMEOUT, metadata=METADATA)
-    error = caught.value
+    error: Any = caught.value
     return f"{error} {error.initial_metadata()} {error.trailing_metadata()}"
 
 

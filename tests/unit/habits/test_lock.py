@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).parents[3]
-PINNED = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>[\w.+!-]+)", re.MULTILINE)
+from support.locks import ROOT, Pin, every_lock, pins
+
 OURS = "ridgeline (pyproject.toml)"
 
 in_step = pytest.mark.parametrize(
-    ("lock", "extra"), [("requirements.lock", "dev"), ("deploy/server.lock", "server")]
+    ("lock", "extras"), [("requirements.lock", ["dev"]), ("deploy/server.lock", ["server", "signing"])]
 )
 
 
-def _required(extra: str) -> list[Requirement]:
+def _required(extras: list[str]) -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return list(_expanded(extra, project["optional-dependencies"]))
+    return [each for extra in extras for each in _expanded(extra, project["optional-dependencies"])]
 
 
 def _expanded(extra: str, extras: dict[str, list[str]]) -> Iterator[Requirement]:
@@ -35,25 +33,24 @@ def _expanded(extra: str, extras: dict[str, list[str]]) -> Iterator[Requirement]
             yield requirement
 
 
-def _entries(lock: str) -> dict[str, list[str]]:
-    """Name -> its entries: the pin, the hashes and the comments that say who asked for it."""
-    entries: dict[str, list[str]] = {}
-    for entry in re.split(r"\n(?=\S)", (ROOT / lock).read_text(encoding="utf-8")):
-        if pin := PINNED.match(entry):
-            entries.setdefault(canonicalize_name(pin["name"]), []).append(entry)
+def _entries(lock: str) -> dict[str, list[Pin]]:
+    """Name -> its pins: a package may have one for each Python."""
+    entries: dict[str, list[Pin]] = {}
+    for pin in pins(ROOT / lock):
+        entries.setdefault(pin.name, []).append(pin)
     return entries
 
 
-def _versions(entries: list[str]) -> list[str]:
-    return [pin["version"] for entry in entries if (pin := PINNED.match(entry))]
+def _versions(entries: list[Pin]) -> list[str]:
+    return [pin.version for pin in entries]
 
 
 @in_step
-def test_every_requirement_is_pinned_inside_its_range(lock: str, extra: str) -> None:
+def test_every_requirement_is_pinned_inside_its_range(lock: str, extras: list[str]) -> None:
     entries = _entries(lock)
     stale = [
         f"{requirement}: pinned {versions}"
-        for requirement in _required(extra)
+        for requirement in _required(extras)
         for versions in [_versions(entries.get(canonicalize_name(requirement.name), []))]
         if not versions or not all(requirement.specifier.contains(v, prereleases=True) for v in versions)
     ]
@@ -61,9 +58,9 @@ def test_every_requirement_is_pinned_inside_its_range(lock: str, extra: str) -> 
 
 
 @in_step
-def test_nothing_is_pinned_that_is_no_longer_required(lock: str, extra: str) -> None:
-    required = {canonicalize_name(requirement.name) for requirement in _required(extra)}
-    locked = {name for name, entries in _entries(lock).items() if any(OURS in e for e in entries)}
+def test_nothing_is_pinned_that_is_no_longer_required(lock: str, extras: list[str]) -> None:
+    required = {canonicalize_name(requirement.name) for requirement in _required(extras)}
+    locked = {name for name, entries in _entries(lock).items() if any(OURS in pin.text for pin in entries)}
     assert locked == required, "run: make lock"
 
 
@@ -76,19 +73,9 @@ def test_the_image_has_what_the_tests_ran_with(lock: str) -> None:
 
 
 def test_every_pin_of_every_lock_has_a_hash() -> None:
-    locks = ["requirements.lock", "proto/requirements-protoc.lock"]
-    locks += [
-        str(path.relative_to(ROOT))
-        for folder in ("deploy", "tests/compat")
-        for path in (ROOT / folder).glob("*.lock")
-    ]
-    assert len(locks) == 6
-    bare = [
-        f"{lock}: {name}"
-        for lock in locks
-        for name, entries in _entries(lock).items()
-        if not all("--hash=sha256:" in entry for entry in entries)
-    ]
+    locks = every_lock()
+    assert len(locks) == 8
+    bare = [f"{lock}: {pin.name}" for lock in locks for pin in pins(lock) if not pin.hashes]
     assert bare == []
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ridgeline_server import command, supervisor
+from ridgeline_server import command, process, supervisor
+from ridgeline_server.monitoring import logs
 
 SERVE = ["serve", "--models", "none"]
 
@@ -31,12 +32,12 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def note(what: str) -> Any:
         return lambda *_, **__: done.append(what)
 
-    monkeypatch.setattr(command.process, "keep_memory_private", note("private"))
+    monkeypatch.setattr(process, "keep_memory_private", note("private"))
     monkeypatch.setattr(command, "_answer", note("answer"))
     monkeypatch.setattr(supervisor, "run", note("supervise"))
     monkeypatch.setattr(command, "WorkerLink", Linked)
     monkeypatch.setattr(command, "_stop_on_signals", threading.Event)
-    monkeypatch.setattr(command.logs, "configure", note("logs"))
+    monkeypatch.setattr(logs, "configure", note("logs"))
     return done
 
 
