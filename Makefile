@@ -138,6 +138,13 @@ fuzz: $(INSTALLED) $(FUZZ)/.installed ## Fuzz all that becomes of a request's by
 fuzz-wire: $(INSTALLED) ## Send INPUTS=20000 hostile inputs to each method over a real channel; SEED=0
 	@FUZZ_INPUTS=$(or $(INPUTS),20000) FUZZ_SEED=$(or $(SEED),0) $(BIN)/pytest -q -s tests/integration/test_hostile_input.py
 
+.PHONY: proxy-test
+proxy-test: $(INSTALLED) ## Call a server through HAProxy with deploy/haproxy.cfg, over TLS; needs haproxy 2.6 or newer and openssl
+	@PATH="$$PATH:/usr/sbin"; for program in haproxy openssl; do \
+	  command -v $$program >/dev/null || { echo "No $$program here. Debian: apt-get install haproxy openssl" >&2; exit 1; }; \
+	done
+	@$(BIN)/pytest -q tests/proxy/through_haproxy.py
+
 ##@ Load and speed
 
 .PHONY: loadtest

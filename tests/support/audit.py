@@ -49,7 +49,7 @@ def verdict(answers: Sequence[str], asked: Sequence[dict[str, str]]) -> tuple[in
     if unknown:
         few = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
         text = f"Not audited: no answer about {len(unknown)} of {len(wanted)} packages ({few})."
-        advice = "It asks the public index of Python packages, which must be reachable: mirrors lack advisories."
+        advice = "It asks the public index of Python packages, which must be reachable: mirrors have none."
         return NOT_AUDITED, [*holes, text, advice]
     if holes:
         return VULNERABLE, [*holes, "Take newer versions: make lock UPGRADE=1"]
