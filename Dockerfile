@@ -1,4 +1,4 @@
-# The price server: Debian's Python and the `server` extra, nothing else. docs/image.md says how to build and run it.
+# The price server: Debian's Python and the extras `server` and `signing`, nothing else. docs/image.md says how to build and run it.
 # BASE is any Debian bookworm; name it by digest where a build must be repeatable.
 ARG BASE=debian:bookworm-slim
 
