@@ -84,7 +84,7 @@ def test_a_token_leaves_this_machine_only_with_tls_or_on_demand(target: str) -> 
         PricingClient(target, token=SECRET)
     assert SECRET not in str(caught.value)
     PricingClient(target, token=SECRET, plaintext_token=True).close()
-    PricingClient(target, token=SECRET, credentials=grpc.ssl_channel_credentials()).close()
+    PricingClient(target, token=SECRET, tls=Tls(server_name="prices.example")).close()
     PricingClient(target).close()
 
 
