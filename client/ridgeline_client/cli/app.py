@@ -204,7 +204,7 @@ def describe(  # noqa: PLR0913, PLR0917 - one parameter per command line option
 
 @app.command(epilog=EXIT_CODES)
 @takes_tls
-def health(  # noqa: PLR0913, PLR0917 - one parameter per command line option
+def health(  # noqa: PLR0913 - one parameter per command line option
     service: Annotated[str, typer.Option("--service", help="A service; else the whole server.")] = "",
     target: options.Target = options.TARGET_DEFAULT,
     timeout: options.Timeout = options.TIMEOUT_DEFAULT,

@@ -75,7 +75,7 @@ class Connection:
     plaintext_token: bool = False
 
     def open(self) -> PricingClient:
-        """Open a client; a usage error for what is no address, token or file of TLS. Raises RidgelineError."""
+        """Open a client; a usage error for what is no address, token or TLS file. Raises RidgelineError."""
         try:
             return PricingClient(
                 self.target,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import grpc
 import pytest
 
-from ridgeline_client import PricingClient
+from ridgeline_client import PricingClient, Tls
 from ridgeline_client.addresses import address_list, is_local
 from ridgeline_client.token import call_metadata, read_token
 
