@@ -65,6 +65,13 @@ class Settings(BaseModel):
         le=64,
         description="processes that serve on the address; limits and pools are of each",
     )
+    worker_timeout_s: float = Field(
+        default=10.0,
+        ge=1,
+        le=3600,
+        allow_inf_nan=False,
+        description="how long one of several workers may not answer before it is killed and replaced",
+    )
     pin_cpu: bool = Field(
         default=False,
         description="keep each serving process on one CPU; each worker takes the next one",

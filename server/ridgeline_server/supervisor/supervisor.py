@@ -14,6 +14,7 @@ from queue import Empty, SimpleQueue
 from ridgeline_server.config import Settings, as_flags
 from ridgeline_server.link import Word
 from ridgeline_server.rollout.directories import highest, model_directories
+from ridgeline_server.supervisor.heartbeat import hangs
 from ridgeline_server.supervisor.port import SharedPort
 from ridgeline_server.supervisor.restarts import wait_before_restart
 from ridgeline_server.supervisor.totals import Totals
@@ -96,6 +97,7 @@ class Supervisor:
         finally:
             for worker in self._workers.values():
                 worker.kill()
+                worker.wait_end()
             self._port.close()
 
     def _await_stop(self) -> None:
@@ -119,6 +121,7 @@ class Supervisor:
             worker.ops_address = text
             self.totals.join(worker)
             self._let_listen(worker)
+            threading.Thread(target=self._watch, args=(worker,), name="watch", daemon=True).start()
         elif word is Word.SERVING:
             worker.serving_since = time.monotonic()
             if self.phase is Phase.LOADING and len(self.serving()) == self._settings.workers:
@@ -134,6 +137,17 @@ class Supervisor:
         elif all(each.ops_address for each in self._workers.values()):
             for each in self._workers.values():
                 each.say(Word.LISTEN)
+
+    def _watch(self, worker: Worker) -> None:
+        if hangs(worker, self._settings.worker_timeout_s):
+            self._tasks.put(partial(self._end_hung, worker))
+
+    def _end_hung(self, worker: Worker) -> None:
+        if self._workers.get(worker.number) is not worker:
+            return
+        text = "worker %d, process %d, has not answered for %g s: it is killed"
+        _log.error(text, worker.number, worker.pid, self._settings.worker_timeout_s)
+        worker.kill()
 
     def _part_with(self, worker: Worker) -> None:
         del self._workers[worker.number]

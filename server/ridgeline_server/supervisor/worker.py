@@ -62,9 +62,13 @@ class Worker:
         say(self._end, word)
 
     def kill(self) -> None:
-        """End it now; returns when it is gone."""
+        """End it now."""
         self._process.kill()
-        self._thread.join()
+
+    def wait_end(self, seconds: float | None = None) -> bool:
+        """Return whether it ends within so many seconds; None: wait for that."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     @property
     def exit_code(self) -> int:

@@ -49,6 +49,9 @@ class Puppet:
     def kill(self) -> None:
         self.killed = True
 
+    def wait_end(self, seconds: float | None = None) -> bool:
+        return True
+
 
 class Stage:
     """A supervisor of two workers, a step at a time."""
@@ -203,3 +206,42 @@ def test_a_restart_that_falls_due_while_it_drains_is_none(stage: Stage) -> None:
     stage.supervisor.phase = Phase.DRAINING
     stage.go_on()
     assert len(Puppet.made) == 2
+
+
+def test_a_worker_that_hangs_is_killed_and_started_again_when_it_is_gone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched: list[Puppet] = []
+
+    def hangs(worker: Puppet, limit_s: float) -> bool:
+        assert limit_s == stage.supervisor._settings.worker_timeout_s
+        watched.append(worker)
+        return worker is Puppet.made[0]
+
+    monkeypatch.setattr(module, "hangs", hangs)
+    monkeypatch.setattr(module.threading, "Thread", Now)
+    stage.serve()
+    assert watched == Puppet.made
+    assert [puppet.killed for puppet in Puppet.made] == [True, False]
+    Puppet.made[0].ends()
+    stage.go_on()
+    assert [puppet.number for puppet in Puppet.made] == [1, 2, 1]
+
+
+def test_a_worker_that_ended_before_it_could_be_killed_is_left_alone(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.serve()
+    first = Puppet.made[0]
+    first.ends()
+    stage.go_on()
+    stage.supervisor._end_hung(first)  # type: ignore[arg-type]  # a puppet
+    assert not first.killed
+    assert "has not answered" not in caplog.text
+
+
+class Now:
+    """A thread that has done its work when it has started."""
+
+    def __init__(self, target: Any, args: Any, **_: Any) -> None:
+        self.start = partial(target, *args)

@@ -26,6 +26,7 @@ some_settings = st.builds(
     address=st.sampled_from(["127.0.0.1:0", "[::1]:50051", "localhost:65535"]),
     ops_address=st.sampled_from(["", "0.0.0.0:9464"]),
     workers=st.integers(1, 64),
+    worker_timeout_s=st.floats(1, 3600),
     reflection=st.booleans(),
     metrics=st.booleans(),
     tracing=st.booleans(),
