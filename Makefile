@@ -122,6 +122,15 @@ score-matrix: $(INSTALLED) ## Kill, drain, change everything while ROWS=1000000 
 drains: $(INSTALLED) ## Stop a server in the middle of traffic DRAINS=100 times: no call may be lost
 	@PYTHONPATH=tests $(BIN)/python loadtests/drains.py --drains $(or $(DRAINS),100)
 
+.PHONY: chaos
+chaos: $(INSTALLED) ## Kill, stop, hang, drain and restart a server under load and score, fill the disk; ROUNDS=10 SECONDS=600 SEED=0
+	@PYTHONPATH=tests $(BIN)/python loadtests/chaos.py --rounds $(or $(ROUNDS),10) --seconds $(or $(SECONDS),600) --seed $(or $(SEED),0) \
+	  $(if $(ROWS),--rows $(ROWS))
+
+.PHONY: soak
+soak: $(INSTALLED) ## CALLS=300000 good, wrong, cancelled and late calls: memory, threads and descriptors must not grow; WARMUP=50000
+	@PYTHONPATH=tests $(BIN)/python loadtests/soak.py --calls $(or $(CALLS),300000) --warmup $(or $(WARMUP),50000)
+
 .PHONY: fuzz
 fuzz: $(INSTALLED) $(FUZZ)/.installed ## Fuzz all that becomes of a request's bytes, guided by coverage; SECONDS=60 or RUNS=16384, INPUT=FILE
 	@mkdir -p .build/fuzzing/corpus .build/fuzzing/found

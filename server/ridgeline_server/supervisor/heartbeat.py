@@ -34,7 +34,7 @@ class Silence:
         self._since, self._looks = None, 0
 
     def lasts_too_long(self, asked: float, now: float) -> bool:
-        """It was asked at one time and has not answered until the other, in seconds; return whether it hangs."""
+        """It was `asked` and has not answered by `now`, both in seconds; return whether it hangs."""
         self._since = asked if self._since is None else self._since
         self._looks += 1
         return self._looks >= LEAST_LOOKS and now - self._since >= self._limit_s

@@ -219,7 +219,7 @@ def test_a_worker_that_hangs_is_killed_and_started_again_when_it_is_gone(
         return worker is Puppet.made[0]
 
     monkeypatch.setattr(module, "hangs", hangs)
-    monkeypatch.setattr(module.threading, "Thread", Now)
+    monkeypatch.setattr("threading.Thread", Now)
     stage.serve()
     assert watched == Puppet.made
     assert [puppet.killed for puppet in Puppet.made] == [True, False]

@@ -13,7 +13,7 @@ ASK_S = 1.0
 
 
 class Scripted:
-    """A worker that answers as a script says and ends with it; its clock only moves while it is waited for."""
+    """A worker that answers as a script says and ends with it; the clock moves while it is waited for."""
 
     def __init__(self, script: str) -> None:
         self._answers: Iterator[str] = iter(script)
