@@ -79,7 +79,7 @@ def test_what_is_wrong_with_a_file_is_counted(
 def test_an_answer_is_right_for_its_rows_and_its_version_alone(oracle: Oracle) -> None:
     prices = oracle._prices[1][:3]
     assert oracle.is_right(1, slice(0, 3), prices)
-    assert not oracle.is_right(1, slice(0, 3), prices + [0, 0.001, 0])
+    assert not oracle.is_right(1, slice(0, 3), 1.00001 * prices)
     assert not oracle.is_right(1, slice(0, 4), prices)
     assert not oracle.is_right(1, slice(1, 4), prices)
     assert not oracle.is_right(2, slice(0, 3), prices)
