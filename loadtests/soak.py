@@ -1,4 +1,4 @@
-"""Asks a server of its own very often, in good and bad ways: memory, threads and descriptors must not grow."""
+"""Calls a server of its own very often, well and badly: memory, threads and descriptors must not grow."""
 
 from __future__ import annotations
 

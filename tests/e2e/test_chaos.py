@@ -13,7 +13,7 @@ from support.chaos.drill import Plan, Report, run
 from support.chaos.faults import FAULTS
 
 SEED = 7
-ROWS = 60_000
+ROWS = 50_000
 
 
 @pytest.fixture(scope="module")

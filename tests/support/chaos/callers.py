@@ -28,7 +28,8 @@ DECLARED: Mapping[type[RidgelineError], str] = {
 """What a call may end with that gets no price, by the error that is raised."""
 
 _PATIENCE_S = 120.0
-_PAUSE_S = 0.05  # after a failure, as callers do who would like to be served
+_PAUSE_S = 0.01  # between calls: what recovers needs the CPU, too
+_LONG_PAUSE_S = 0.05  # after a failure, as callers do who would like to be served
 
 
 class Callers:
@@ -92,8 +93,7 @@ class Callers:
                     if outcome == RIGHT:
                         self._answered[number] = began
                     self._moved.notify_all()
-                if outcome != RIGHT:
-                    self._over.wait(_PAUSE_S)
+                self._over.wait(_PAUSE_S if outcome == RIGHT else _LONG_PAUSE_S)
 
     def _outcome(self, client: PricingClient, rows: slice) -> str:
         try:

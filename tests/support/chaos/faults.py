@@ -17,7 +17,7 @@ from typing import Self
 from support.chaos.jobs import Jobs
 from support.workers import Workers, gone, serving_workers
 
-HANGS_S = 3.0
+HANGS_S = 2.0
 PAUSE_S = 1.0
 _ROOM = 4096  # bytes a disk has left when it fills: a write ends in the middle
 

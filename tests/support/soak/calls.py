@@ -1,4 +1,4 @@
-"""Calls as they come to a server that lasts: good, wrong, cancelled, too late, and connections that change."""
+"""Calls as they come to a server that lasts: good, wrong, cancelled, late, on connections that change."""
 
 from __future__ import annotations
 

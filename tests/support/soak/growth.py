@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import stats
 
 PER_CALLS = 100_000
@@ -33,7 +34,10 @@ def growth(calls: Sequence[int], resident_bytes: Sequence[int]) -> Growth:
     """
     if len(calls) < FEWEST_SAMPLES:
         raise ValueError(f"{len(calls)} samples: expected {FEWEST_SAMPLES} or more, make more calls")
-    line = stats.linregress(calls, resident_bytes)
-    reach = stats.t.ppf((1 + _CONFIDENCE) / 2, len(calls) - 2) * line.stderr
-    scale = PER_CALLS / _MB
-    return Growth(*(float(slope * scale) for slope in (line.slope, line.slope - reach, line.slope + reach)))
+    made = np.asarray(calls, dtype=np.float64) - np.mean(calls)
+    held = np.asarray(resident_bytes, dtype=np.float64) - np.mean(resident_bytes)
+    freedom, spread = len(calls) - 2, made @ made
+    slope = made @ held / spread
+    left = held - slope * made
+    reach = stats.t.ppf((1 + _CONFIDENCE) / 2, freedom) * np.sqrt(left @ left / freedom / spread)
+    return Growth(*(float(each * PER_CALLS / _MB) for each in (slope, slope - reach, slope + reach)))
