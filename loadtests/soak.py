@@ -47,9 +47,11 @@ def _plan(argv: Sequence[str] | None) -> Plan:
     parser.add_argument("--processes", type=int, default=2, help="processes that call")
     arguments = parser.parse_args(argv)
     plan = Plan(arguments.calls, arguments.warmup, processes=arguments.processes)
-    most = plan.calls - FEWEST_SAMPLES * plan.slice_calls
-    if not 1 <= plan.warmup <= most or not 1 <= plan.processes <= 64:
-        parser.error(f"give --warmup 1 to {most:,}, which leaves enough of --calls, and --processes 1 to 64")
+    least = FEWEST_SAMPLES * plan.slice_calls
+    if not 1 <= plan.warmup <= plan.calls - least:
+        parser.error(f"--warmup is {plan.warmup:,}: give 1 or more, and {least:,} or more less than --calls")
+    if not 1 <= plan.processes <= 64:
+        parser.error(f"--processes is {plan.processes}: give --processes 1 to 64")
     return plan
 
 

@@ -52,6 +52,9 @@ LEFT_TO_TESTS = (
     ),
     Rule("parts of make check", ("make check-imports", "make check-proto", "make check-breaking")),
     Rule("parts of make test", ("make score-matrix", "make fuzz-wire", "pytest")),
+    Rule(
+        "minutes; tests/e2e/test_chaos.py and test_soak.py are their short forms", ("make chaos", "make soak")
+    ),
     Rule("a page in a browser; tests/integration/test_locust.py runs Locust without", ("make locust",)),
     Rule(".ci/run runs it where node and npm are", ("make node-check",)),
 )
