@@ -40,6 +40,7 @@ class Jobs:
         self._source = write(oracle.frame, folder / "products.csv")
         self._running: tuple[int, Path] | None = None
         self._moved = threading.Condition()
+        self._failed = False
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -53,6 +54,7 @@ class Jobs:
         self._over.set()
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive(), "a job has not ended"
+        self._check()
 
     def undeclared(self) -> dict[int, int]:
         """Exit codes that no job should have, and how often."""
@@ -75,17 +77,28 @@ class Jobs:
 
     def _wait_for_another(self, count: Callable[[], int]) -> None:
         before = count()
-        assert self._moved.wait_for(lambda: count() > before, PATIENCE_S)
+        assert self._moved.wait_for(lambda: count() > before or self._failed, PATIENCE_S)
+        self._check()
+
+    def _check(self) -> None:
+        assert not self._failed, "the thread that runs the jobs has failed"
 
     def _writing(self) -> tuple[int, Path]:
         while True:
             if self._running and (rows := self._running[1]).exists() and rows.stat().st_size > _HEADER:
                 return self._running
             self._moved.wait(_LOOK_S)
+            self._check()
 
     def _run(self) -> None:
-        while not self._over.is_set():
-            self._complete(self._folder / f"prices-{self.files}.csv")
+        try:
+            while not self._over.is_set():
+                self._complete(self._folder / f"prices-{self.files}.csv")
+        except BaseException:
+            with self._moved:
+                self._failed = True
+                self._moved.notify_all()
+            raise
 
     def _complete(self, target: Path) -> None:
         for _ in range(_MOST_ATTEMPTS):

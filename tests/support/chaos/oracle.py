@@ -54,13 +54,15 @@ class Oracle:
     def file_errors(self, scored: Path) -> tuple[int, int]:
         """Return how many rows of a file that was scored have a wrong price, and how many rows are lost,
         doubled or out of their place."""
-        found = pd.read_csv(scored, dtype={"record_id": str, "model": str})
+        found = pd.read_csv(scored, dtype=str, keep_default_na=False, on_bad_lines="skip")
         common = min(len(found), len(self.ids))
         misplaced = int((found["record_id"][:common] != self.frame["sku"][:common]).sum())
-        version = found["model"][:common].str.partition("-")[0].to_numpy(dtype=np.int64)
-        expected = np.choose(version - 1, [self._prices[v][:common] for v in sorted(self._prices)])
-        # Not `>`: a row without a price is wrong, too.
-        near = np.abs(found["price"][:common].to_numpy() - expected) <= DECIMALS + TOLERANCE
+        version = found["model"][:common].str.partition("-")[0].to_numpy()
+        expected = np.full(common, np.nan)
+        for number, prices in self._prices.items():
+            expected = np.where(version == str(number), prices[:common], expected)
+        price = pd.to_numeric(found["price"][:common], errors="coerce").to_numpy()
+        near = np.abs(price - expected) <= DECIMALS + TOLERANCE  # False for what is no price or no version
         return int((~near).sum()), misplaced + abs(len(found) - len(self.ids))
 
 

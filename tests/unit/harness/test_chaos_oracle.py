@@ -82,3 +82,16 @@ def test_an_answer_is_right_for_its_rows_and_its_version_alone(oracle: Oracle) -
     assert not oracle.is_right(1, slice(0, 4), prices)
     assert not oracle.is_right(1, slice(1, 4), prices)
     assert not oracle.is_right(2, slice(0, 3), prices)
+
+
+def test_a_torn_line_is_a_row_that_is_wrong_and_out_of_place(
+    oracle: Oracle, scored: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / "scored.csv"
+    lines = scored.to_csv(index=False).splitlines()
+    lines[8] = lines[8][:4] + lines[8]
+    lines[9] += ",1,2,3"
+    path.write_text("\n".join(lines))
+    wrong, misplaced = oracle.file_errors(path)
+    assert wrong > 0
+    assert misplaced > 1
