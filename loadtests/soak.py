@@ -44,7 +44,7 @@ def _plan(argv: Sequence[str] | None) -> Plan:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=300_000)
     parser.add_argument("--warmup", type=int, default=50_000, help="calls before anything is looked at")
-    parser.add_argument("--processes", type=int, default=2, help="processes that call")
+    parser.add_argument("--processes", type=int, default=3, help="processes that call")
     arguments = parser.parse_args(argv)
     plan = Plan(arguments.calls, arguments.warmup, processes=arguments.processes)
     least = FEWEST_SAMPLES * plan.slice_calls
