@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.access.roles import METHOD_ROLES, OPEN_METHODS, Role
 from ridgeline_server.app import App
+from ridgeline_server.transport import access
 from support.process import failed_start, free_ports, server_process
 from support.scrape import Scrape
 from support.servers import ANY_PORT, serving
@@ -242,3 +243,44 @@ def test_a_server_never_shows_a_token(
     assert [token for token in (*tokens.of.values(), wrong) if token.rpartition("_")[2] in shown] == []
     carried = {value for series, _ in Scrape.of(guarded).series() for _, value in series[1]}
     assert not carried & tokens.of.keys()
+
+
+@pytest.fixture
+def with_subjects(toy_models: Path, tokens: Tokens) -> Iterator[Wire]:
+    """A server that also knows the certificate subject edge.example, for predict."""
+    tokens.enter("edge", Role.PREDICT, sha256=None, subject="edge.example")
+    settings = {"tokens": str(tokens.path), "reflection": True, "message_timeout_s": 3600}
+    with serving(toy_models, **settings) as app, connect(app.address) as wire:
+        yield wire
+
+
+@pytest.mark.parametrize("method", sorted(METHOD_ROLES))
+def test_a_certificates_subject_is_judged_like_a_token(
+    with_subjects: Wire, tokens: Tokens, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = partial(methods(with_subjects)[method], timeout=TIMEOUT)
+    assert answer_of(ask) == UNAUTHENTICATED
+    monkeypatch.setattr(access, "peer_subject", lambda _: "edge.example")
+    assert answer_of(ask) == (grpc.StatusCode.OK, "")
+    monkeypatch.setattr(access, "peer_subject", lambda _: "other.example")
+    assert answer_of(ask) == UNAUTHENTICATED
+    assert answer_of(partial(ask, metadata=bearer(tokens.of["predict"])))[0] is grpc.StatusCode.OK
+
+
+@pytest.mark.parametrize("method", ["Predict", "PredictBatch", "DescribeModel", "PredictStream"])
+def test_without_a_certificate_nobody_waits_for_the_message(with_subjects: Wire, method: str) -> None:
+    silent = [with_subjects.header_only(method) for _ in range(8)]
+    codes = {caller.call.exception(TIMEOUT).code() for caller in silent}
+    assert codes == {grpc.StatusCode.UNAUTHENTICATED}
+
+
+def test_the_full_view_is_not_for_any_certificate(
+    with_subjects: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "peer_subject", lambda _: "edge.example")
+    refusal = refused(lambda: with_subjects.describe(view=pb.DESCRIBE_VIEW_FULL))
+    assert (refusal.code, refusal.reason) == PERMISSION_DENIED
+    assert (
+        refusal.message
+        == "caller edge has the role predict, and the FULL view needs operate: ask the operator"
+    )

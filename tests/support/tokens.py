@@ -22,7 +22,8 @@ def entry_of(name: str, *roles: Role, **fields: Any) -> Entry:
 def made_entry(name: str, *roles: Role, **fields: Any) -> tuple[Entry, str]:
     """An entry and its token."""
     token = token_text(secrets.token_hex(6), secrets.token_urlsafe(32))
-    return entry_of(name, *roles, id=token.split("_")[1], sha256=token_digest(token), **fields), token
+    given = {"id": token.split("_")[1], "sha256": token_digest(token), **fields}
+    return entry_of(name, *roles, **given), token
 
 
 class Tokens:
