@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +17,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.access.roles import METHOD_ROLES, OPEN_METHODS, Role
 from ridgeline_server.app import App
-from ridgeline_server.transport import access
+from support.identities import Identities
 from support.process import failed_start, free_ports, server_process
 from support.scrape import Scrape
 from support.servers import ANY_PORT, serving
@@ -254,17 +255,30 @@ def with_subjects(toy_models: Path, tokens: Tokens) -> Iterator[Wire]:
         yield wire
 
 
+@pytest.fixture
+def by_certificate(toy_models: Path, tokens: Tokens, tmp_path: Path) -> Iterator[dict[str, Wire]]:
+    """Callers who show their certificates: edge, who may predict, and a stranger."""
+    identities = Identities.of(tmp_path)
+    tokens.enter("edge", Role.PREDICT, sha256=None, subject="edge.example")
+    for name in ("edge", "stranger"):
+        identities.write(name, identities.authority.issue(f"{name}.example"))
+    settings = {"tokens": str(tokens.path), "reflection": True, **identities.settings(mutual=True)}
+    with serving(toy_models, **settings) as app:
+        edge, stranger = (connect(app.address, identities.tls(name)) for name in ("edge", "stranger"))
+        with edge as known, stranger as unknown:
+            yield {"edge": known, "stranger": unknown}
+
+
 @pytest.mark.parametrize("method", sorted(METHOD_ROLES))
 def test_a_certificates_subject_is_judged_like_a_token(
-    with_subjects: Wire, tokens: Tokens, method: str, monkeypatch: pytest.MonkeyPatch
+    by_certificate: dict[str, Wire], tokens: Tokens, method: str
 ) -> None:
-    ask = partial(methods(with_subjects)[method], timeout=TIMEOUT)
-    assert answer_of(ask) == UNAUTHENTICATED
-    monkeypatch.setattr(access, "peer_subject", lambda _: "edge.example")
+    ask, stranger = (
+        partial(methods(by_certificate[name])[method], timeout=TIMEOUT) for name in ("edge", "stranger")
+    )
     assert answer_of(ask) == (grpc.StatusCode.OK, "")
-    monkeypatch.setattr(access, "peer_subject", lambda _: "other.example")
-    assert answer_of(ask) == UNAUTHENTICATED
-    assert answer_of(partial(ask, metadata=bearer(tokens.of["predict"])))[0] is grpc.StatusCode.OK
+    assert answer_of(stranger) == UNAUTHENTICATED
+    assert answer_of(partial(stranger, metadata=bearer(tokens.of["predict"])))[0] is grpc.StatusCode.OK
 
 
 @pytest.mark.parametrize("method", ["Predict", "PredictBatch", "DescribeModel", "PredictStream"])
@@ -274,13 +288,27 @@ def test_without_a_certificate_nobody_waits_for_the_message(with_subjects: Wire,
     assert codes == {grpc.StatusCode.UNAUTHENTICATED}
 
 
-def test_the_full_view_is_not_for_any_certificate(
-    with_subjects: Wire, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(access, "peer_subject", lambda _: "edge.example")
-    refusal = refused(lambda: with_subjects.describe(view=pb.DESCRIBE_VIEW_FULL))
+def test_the_full_view_is_not_for_any_certificate(by_certificate: dict[str, Wire]) -> None:
+    refusal = refused(lambda: by_certificate["edge"].describe(view=pb.DESCRIBE_VIEW_FULL))
     assert (refusal.code, refusal.reason) == PERMISSION_DENIED
     assert (
         refusal.message
         == "caller edge has the role predict, and the FULL view needs operate: ask the operator"
     )
+
+
+def test_where_the_server_calls_itself_nobody_else_gets_prices(toy_models: Path, tmp_path: Path) -> None:
+    identities = Identities.of(tmp_path)
+    before = private_addresses()
+    with serving(toy_models, **identities.settings(mutual=True), reflection=True):
+        (address,) = private_addresses() - before
+        with connect(address) as wire:
+            assert wire.check() == SERVING
+            for ask in methods(wire).values():
+                assert answer_of(partial(ask, timeout=TIMEOUT)) == PERMISSION_DENIED
+
+
+def private_addresses() -> set[str]:
+    """Where servers of this machine call themselves: every user can see it."""
+    found = re.findall(r"@(ridgeline-\w+)$", Path("/proc/net/unix").read_text(), re.MULTILINE)
+    return {f"unix-abstract:{name}" for name in found}

@@ -8,13 +8,13 @@ token goes on, when subjects are known at all, and is refused there before anybo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import cast
 
 import grpc
 
+from ridgeline.reasons import Reason
 from ridgeline_server.access.register import (
     ANYBODY,
     Caller,
@@ -24,7 +24,8 @@ from ridgeline_server.access.register import (
 )
 from ridgeline_server.access.roles import OPEN_METHODS
 from ridgeline_server.access.tokens import bearer_tokens
-from ridgeline_server.errors import PricingError, RateExceeded
+from ridgeline_server.errors import PermissionDenied, PricingError, RateExceeded
+from ridgeline_server.transport.tls import peer_names
 
 _NO_CREDENTIAL = "the call has no credential: send the metadata authorization: Bearer TOKEN"
 _UNCLEAR = "the metadata authorization is not one bearer token: send authorization: Bearer TOKEN, once"
@@ -32,12 +33,14 @@ _UNCLEAR = "the metadata authorization is not one bearer token: send authorizati
 # grpcio has a context for each call, and runs `ServiceHandler.service` and the call itself in it.
 _known: ContextVar[Caller] = ContextVar("caller")
 _asks_for: ContextVar[str] = ContextVar("method")
+_open: ContextVar[bool] = ContextVar("open", default=False)
+
+_NOT_THERE = "the server calls itself here, to see whether it answers: call it on its port"
 
 
-def peer_subject(context: grpc.ServicerContext) -> str | None:
-    """The common name of the client certificate that gRPC has verified; None without one."""
-    names = cast("Mapping[str, Iterable[bytes]]", context.auth_context()).get("x509_common_name", ())
-    return next((name.decode(errors="replace") for name in names), None)
+def _asks_itself(context: grpc.ServicerContext) -> bool:
+    """True for a call over the address of `SelfCall`, where nobody is asked for a certificate."""
+    return context.peer().startswith("unix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Access:
 
     def refusal(self, method: str, metadata: Iterable[tuple[str, str | bytes]]) -> PricingError | None:
         """Say why a call must not go on, before it takes a thread: None when it may, or may for now."""
+        _open.set(method in OPEN_METHODS)
         register = self.register()
         if register is None or method in OPEN_METHODS:
             _known.set(ANYBODY)
@@ -72,15 +76,17 @@ class Access:
 
     def caller(self, context: grpc.ServicerContext) -> Caller:
         """Return who calls; `refusal` comes before. Raises Unauthenticated and PermissionDenied."""
+        if _asks_itself(context) and not _open.get():
+            raise PermissionDenied(Reason.PERMISSION_DENIED, _NOT_THERE)
         register = self.register()
         if register is None:
             return ANYBODY
         if (known := _known.get(None)) is not None:
             return known
-        subject = peer_subject(context)
-        if subject is None:
+        names = peer_names(context.auth_context())
+        if not names:
             raise unauthenticated(_NO_CREDENTIAL)
-        caller = register.by_subject(subject, self.now())
+        caller = register.by_subject(names[0], self.now())
         require_method(caller, _asks_for.get(""))
         return caller
 
