@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.progress import Progress
@@ -29,6 +30,7 @@ from harness.bench_sections import (
     reply_sizes,
     sections,
     servers,
+    servers_guarded,
     servers_without,
 )
 from harness.server import RunningServer, ServerFailed, on_cpus, running_server, split_cpus
@@ -85,6 +87,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--slowed", action="store_true", help="a server that prices five times: --check fails"
     )
+    parser.add_argument("--guarded", action="store_true", help="the server beside itself with tokens and TLS")
     parser.add_argument("--unpinned", action="store_true", help="let the system choose the CPUs")
     parser.add_argument("--check", action="store_true", help="compare with the recorded ratios")
     parser.add_argument("--record", action="store_true", help="record the ratios")
@@ -101,16 +104,19 @@ def _measured(arguments: argparse.Namespace, console: Console) -> tuple[Results,
     version = arguments.models / description.model.name / str(description.model.version)
     with ExitStack() as stack:
         with on_cpus(first):
-            running_servers = stack.enter_context(
-                servers_without(arguments.models)
-                if arguments.features
-                else servers(arguments.models, version, replies, slowed=arguments.slowed)
-            )
+            if arguments.features:
+                started = servers_without(arguments.models)
+            elif arguments.guarded:
+                folder = Path(stack.enter_context(TemporaryDirectory()))
+                started = servers_guarded(arguments.models, folder)
+            else:
+                started = servers(arguments.models, version, replies, slowed=arguments.slowed)
+            running_servers = stack.enter_context(started)
         stack.enter_context(on_cpus(others))
         progress = stack.enter_context(Progress(console=console))
         results = {}
         for section in chosen:
-            base = RIDGELINE if arguments.features else section.base
+            base = RIDGELINE if arguments.features or arguments.guarded else section.base
             task = progress.add_task(section.name, total=len(running_servers) * (arguments.rounds + 1))
             run = _Run(section, running_servers, arguments.seconds)
             for kind in running_servers:  # warm-up

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
+
+from harness.channels import channel_options
 from ridgeline_client import Tls
+from ridgeline_client.addresses import address_list
+from ridgeline_client.channel import open_channel
+from ridgeline_client.token import Metadata, call_metadata
 
 TLS_OPTIONS = {
     "tls_ca": "PEM file of the authorities to trust: speak TLS; empty: plaintext",
@@ -29,3 +36,22 @@ def tls_of(told: Mapping[str, Any]) -> Tls | None:
         return None
     server_name = parts.pop("server_name")
     return Tls(**{name: path or None for name, path in parts.items()}, server_name=server_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How to get to a server: over TLS or in plain, with a bearer token or without."""
+
+    tls: Tls | None = None
+    token: str | None = field(default=None, repr=False)
+
+    def channel(self, address: str, max_answer_bytes: int) -> grpc.Channel:
+        """Open a connection of its own."""
+        return open_channel(address_list(address), channel_options(max_answer_bytes), self.tls)
+
+    def metadata(self) -> Metadata:
+        """What each call carries."""
+        return call_metadata(self.token)
+
+
+PLAIN = Way()

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
-import grpc
 import numpy as np
 import numpy.typing as npt
 
-from harness.channels import channel_options
+from harness.access import PLAIN, Way
 from harness.latency import LatencyHistogram
 from ridgeline.coded import CodedCategories
 from ridgeline.v1 import pricing_service_pb2 as pb
@@ -109,9 +108,12 @@ class Callers:
     connections: int
 
 
-def ask(address: str, name: str, requests: list[bytes], callers: Callers, seconds: float) -> LatencyHistogram:
+def ask(
+    address: str, name: str, requests: list[bytes], callers: Callers, seconds: float, way: Way = PLAIN
+) -> LatencyHistogram:
     """Ask over and over for `seconds`; returns the latency of each call. Raises grpc.RpcError."""
-    channels = [_channel(address) for _ in range(callers.connections)]
+    channels = [way.channel(address, _ANY_LENGTH) for _ in range(callers.connections)]
+    metadata = way.metadata()
     until = time.perf_counter() + seconds
     histograms = [LatencyHistogram() for _ in range(callers.count)]
 
@@ -119,7 +121,7 @@ def ask(address: str, name: str, requests: list[bytes], callers: Callers, second
         call: Callable[..., bytes] = channels[number % callers.connections].unary_unary(method(name))
         mine, at = histograms[number], number * 7_919
         while (began := time.perf_counter()) < until:
-            call(requests[at % len(requests)], timeout=_PATIENCE_S)
+            call(requests[at % len(requests)], timeout=_PATIENCE_S, metadata=metadata)
             mine.record_us((time.perf_counter() - began) * 1e6)
             at += 1
 
@@ -132,14 +134,16 @@ def ask(address: str, name: str, requests: list[bytes], callers: Callers, second
     return histograms[0]
 
 
-def stream(address: str, opening: bytes | None, chunks: Iterator[bytes], seconds: float) -> LatencyHistogram:
+def stream(
+    address: str, opening: bytes | None, chunks: Iterator[bytes], seconds: float, way: Way = PLAIN
+) -> LatencyHistogram:
     """Send chunks for `seconds`, WINDOW of them unanswered; returns the latency of each answer."""
     outgoing: SimpleQueue[bytes | None] = SimpleQueue()
     latency, sent = LatencyHistogram(), SimpleQueue[float]()
     until = time.perf_counter() + seconds
-    with _channel(address) as channel:
+    with way.channel(address, _ANY_LENGTH) as channel:
         call: Any = channel.stream_stream(method("PredictStream"))
-        answers = call(iter(outgoing.get, None), timeout=seconds + _PATIENCE_S)
+        answers = call(iter(outgoing.get, None), timeout=seconds + _PATIENCE_S, metadata=way.metadata())
         if opening is not None:
             outgoing.put(opening)
             next(answers)
@@ -155,7 +159,3 @@ def stream(address: str, opening: bytes | None, chunks: Iterator[bytes], seconds
         outgoing.put(None)
         answers.cancel()
     return latency
-
-
-def _channel(address: str) -> grpc.Channel:
-    return grpc.insecure_channel(address, options=channel_options(_ANY_LENGTH))

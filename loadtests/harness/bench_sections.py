@@ -12,11 +12,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import grpc
 
+from harness.bench_credentials import credentials
 from harness.bench_load import CHUNK_ROWS, BenchRows, Callers, ask, stream
 from harness.bench_rounds import Sample
 from harness.process_cpu import usage
@@ -78,6 +79,20 @@ def servers_without(models: Path) -> Iterator[dict[str, RunningServer]]:
 
 
 @contextmanager
+def servers_guarded(models: Path, folder: Path) -> Iterator[dict[str, RunningServer]]:
+    """The price server, and once more with tokens, TLS and both, until the block ends. What they need is made
+    in `folder`."""
+    made = credentials(folder)
+    commands = {RIDGELINE: serve_command(models)}
+    commands |= {kind: [*serve_command(models), *flags] for kind, (flags, _) in made.items()}
+    with _all_running(commands) as started:
+        yield {
+            kind: replace(server, way=made[kind][1]) if kind in made else server
+            for kind, server in started.items()
+        }
+
+
+@contextmanager
 def _all_running(commands: Mapping[str, list[str]]) -> Iterator[dict[str, RunningServer]]:
     with ExitStack() as stack:
         yield {kind: stack.enter_context(running(command)) for kind, command in commands.items()}
@@ -115,7 +130,7 @@ def _asking(
 ) -> Callable[[RunningServer, str, float], Sample]:
     def measure(server: RunningServer, _kind: str, seconds: float) -> Sample:
         before, began = usage(server.pid).cpu_s, time.perf_counter()
-        latency = ask(server.address, name, requests, callers, seconds)
+        latency = ask(server.address, name, requests, callers, seconds, server.way)
         took = time.perf_counter() - began
         return Sample(latency.count * rows, took, usage(server.pid).cpu_s - before, latency)
 
@@ -126,7 +141,7 @@ def _streaming(rows: BenchRows) -> Callable[[RunningServer, str, float], Sample]
     def measure(server: RunningServer, kind: str, seconds: float) -> Sample:
         before, began = usage(server.pid).cpu_s, time.perf_counter()
         opening = None if kind in (ECHO, BARE) else _OPENING
-        latency = stream(server.address, opening, rows.chunks(), seconds)
+        latency = stream(server.address, opening, rows.chunks(), seconds, server.way)
         took = time.perf_counter() - began
         return Sample(latency.count * CHUNK_ROWS, took, usage(server.pid).cpu_s - before, latency)
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from harness.access import PLAIN, Way
+
 _STOP_PATIENCE_S = 15.0
 
 
@@ -23,10 +25,11 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server that serves: where, and its process id."""
+    """A server that serves: where, its process id, and how to get in."""
 
     address: str
     pid: int
+    way: Way = PLAIN
 
 
 @contextmanager
