@@ -13,6 +13,7 @@ import pytest
 
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_client import Overloaded, PricingClient, RetryPolicy
+from ridgeline_server.engine.blocks import BLOCK_ROWS
 from ridgeline_server.monitoring.line_limit import LINES_PER_SECOND, LineLimit
 from ridgeline_server.transport import rpc
 from support.gate import Gate
@@ -21,8 +22,8 @@ from support.status import decode, refused
 from support.wire import FEATURES, TIMEOUT, batch_request, columns, connect, record
 
 REQUEST = pb.PredictRequest(record=record())
-BLOCKS = 4
-LARGE = batch_request("columns", [record()] * (BLOCKS * 1_000))
+BLOCKS = 2
+LARGE = batch_request("columns", [record()] * (BLOCKS * BLOCK_ROWS))
 ONE_THREAD = {"active_threads": 1, "max_threads": 2, "message_timeout_s": TIMEOUT}
 
 
@@ -46,7 +47,7 @@ def test_a_batch_whose_caller_leaves_is_given_up_at_its_next_block(toy_models: P
 
 
 def test_a_chunk_whose_caller_leaves_is_given_up_at_its_next_block(toy_models: Path, gate: Gate) -> None:
-    chunk = pb.Chunk(columns=columns([record()] * (BLOCKS * 1_000)))
+    chunk = pb.Chunk(columns=columns([record()] * (BLOCKS * BLOCK_ROWS)))
     messages = [pb.PredictStreamRequest(open=pb.StreamOpen()), pb.PredictStreamRequest(chunk=chunk)]
     with serving(toy_models) as app, connect(app.address) as wire:
         gate.close()

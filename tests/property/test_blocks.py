@@ -49,7 +49,7 @@ def test_of_very_many_violations_the_same_ones_are_listed(wire: Wire) -> None:
 def test_a_large_batch_is_priced_in_blocks_and_a_long_dictionary_is_read_once(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-
+    monkeypatch.setattr(blocks, "BLOCK_ROWS", 1_000)
     runs: list[None] = []
     before_each_run(monkeypatch, lambda: runs.append(None))
     wire.predict_batch(batch_request("columns", [record()] * ROWS))

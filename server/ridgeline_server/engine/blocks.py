@@ -1,4 +1,4 @@
-"""Many rows a thousand at a time, so that whoever waits for one price gets a turn in between.
+"""Many rows some thousand at a time, so that whoever waits for one price gets a turn in between.
 
 The answer is that of all rows at once, bit for bit: no row's price or notice depends on its neighbours.
 """
@@ -24,7 +24,7 @@ from ridgeline_server.domain import (
 from ridgeline_server.engine.faults import LISTED
 from ridgeline_server.errors import Violation
 
-BLOCK_ROWS = 1_000
+BLOCK_ROWS = 5_000
 _SHORT_DICTIONARIES = 1_000  # words of all columns together: each block reads them anew
 
 _Array = npt.NDArray[Any]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -68,7 +69,8 @@ class Jobs:
         with self._moved:
             before = self._broken_off()
             while self._broken_off() == before:  # a job may have written everything already
-                do(*self._writing())
+                with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                    do(*self._writing())
                 self._wait_for_another(self.exits.total)
             self._wait_for_another(lambda: self.files)
 
@@ -85,8 +87,9 @@ class Jobs:
 
     def _writing(self) -> tuple[int, Path]:
         while True:
-            if self._running and (rows := self._running[1]).exists() and rows.stat().st_size > _HEADER:
-                return self._running
+            with suppress(FileNotFoundError):
+                if self._running and self._running[1].stat().st_size > _HEADER:
+                    return self._running
             self._moved.wait(_LOOK_S)
             self._check()
 
