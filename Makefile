@@ -141,7 +141,7 @@ soak: $(INSTALLED) ## CALLS=300000 good, wrong, cancelled and late calls: memory
 fuzz: $(INSTALLED) $(FUZZ)/.installed ## Fuzz all that becomes of a request's bytes, guided by coverage; SECONDS=60 or RUNS=16384, INPUT=FILE
 	@mkdir -p .build/fuzzing/corpus .build/fuzzing/found
 	@PYTHONPATH=tests $(BIN)/python tests/fuzz/prepare.py .build/fuzzing
-	@PYTHONPATH=proto:server:tests $(FUZZ)/bin/python tests/fuzz/run.py .build/fuzzing $(or $(INPUT),$(FUZZ_RUN))
+	@PYTHONPATH=proto:server:client:tests $(FUZZ)/bin/python tests/fuzz/run.py .build/fuzzing $(or $(INPUT),$(FUZZ_RUN))
 
 .PHONY: fuzz-wire
 fuzz-wire: $(INSTALLED) ## Send INPUTS=20000 hostile inputs to each method over a real channel; SEED=0
