@@ -7,13 +7,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
-from types import TracebackType
-from typing import Self
 
 import grpc
 
 from ridgeline.v1 import pricing_service_pb2 as pb
+from support.threads import Threads
 from support.wire import TIMEOUT, Wire, batch_request, columns, connect, record
 
 BATCH_ROWS = 200
@@ -46,7 +46,7 @@ class ServerSide:
         return cls(Counter((line["method"], line["code"]) for line in ended), rows)
 
 
-class Traffic:
+class Traffic(Threads):
     """`each` callers of every kind, with a thread and a connection each, from entering to leaving.
 
     Attributes:
@@ -59,25 +59,7 @@ class Traffic:
         self.streamed_rows = 0
         self._address = address
         self._moved = threading.Condition()
-        self._over = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._ask, args=(kind,), daemon=True)
-            for kind in KINDS
-            for _ in range(each)
-        ]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(TIMEOUT)
-            assert not thread.is_alive()
+        super().__init__(partial(self._ask, kind) for kind in KINDS for _ in range(each))
 
     def lost(self, server: ServerSide) -> int:
         """How many calls and rows the server answered and the callers have not."""
@@ -99,7 +81,7 @@ class Traffic:
 
     def _ask(self, kind: str) -> None:
         with connect(self._address) as wire:
-            while not self._over.is_set():
+            while not self.over.is_set():
                 try:
                     KINDS[kind](self, wire)
                 except grpc.RpcError as error:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 PERIOD_S = 1.0
+ASK_S = 1.0
+"""Seconds for an answer, at least."""
 LEAST_LOOKS = 3
 """Looks in vain before a worker hangs: a machine that slept has lost time, and its workers answer at once."""
 
@@ -14,8 +16,8 @@ LEAST_LOOKS = 3
 class Asked(Protocol):
     """What is looked at."""
 
-    def ask(self, path: str) -> str | None:
-        """Return a page; None when it is not there in time."""
+    def ask(self, path: str, timeout: float) -> str | None:
+        """Return a page; None when it is not there within `timeout` seconds."""
 
     def wait_end(self, seconds: float) -> bool:
         """Return whether it ends within so many seconds."""
@@ -52,9 +54,11 @@ def hangs(worker: Asked, limit_s: float, clock: Callable[[], float] = time.monot
         True as soon as the worker has been silent for too long, False when it has ended.
     """
     silence = Silence(limit_s)
+    # One that is busy takes seconds to call itself, and does not hang.
+    patience_s = max(ASK_S, limit_s / LEAST_LOOKS)
     while True:
         asked = clock()
-        if worker.ask("/livez") is not None:
+        if worker.ask("/livez", patience_s) is not None:
             silence.ends()
         elif silence.lasts_too_long(asked, clock()):
             return True

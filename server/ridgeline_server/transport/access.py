@@ -33,14 +33,8 @@ _UNCLEAR = "the metadata authorization is not one bearer token: send authorizati
 # grpcio has a context for each call, and runs `ServiceHandler.service` and the call itself in it.
 _known: ContextVar[Caller] = ContextVar("caller")
 _asks_for: ContextVar[str] = ContextVar("method")
-_open: ContextVar[bool] = ContextVar("open", default=False)
 
 _NOT_THERE = "the server calls itself here, to see whether it answers: call it on its port"
-
-
-def _asks_itself(context: grpc.ServicerContext) -> bool:
-    """True for a call over the address of `SelfCall`, where nobody is asked for a certificate."""
-    return context.peer().startswith("unix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +53,7 @@ class Access:
 
     def refusal(self, method: str, metadata: Iterable[tuple[str, str | bytes]]) -> PricingError | None:
         """Say why a call must not go on, before it takes a thread: None when it may, or may for now."""
-        _open.set(method in OPEN_METHODS)
+        _asks_for.set(method)
         register = self.register()
         if register is None or method in OPEN_METHODS:
             _known.set(ANYBODY)
@@ -74,9 +68,10 @@ class Access:
         """Who calls, as far as `refusal` has found out."""
         return _known.get(ANYBODY)
 
-    def caller(self, context: grpc.ServicerContext) -> Caller:
-        """Return who calls; `refusal` comes before. Raises Unauthenticated and PermissionDenied."""
-        if _asks_itself(context) and not _open.get():
+    def caller(self, context: grpc.ServicerContext, peer: str) -> Caller:
+        """Return who calls from `peer`; `refusal` comes before. Raises Unauthenticated, PermissionDenied."""
+        # Over the address of `SelfCall` nobody is asked for a certificate.
+        if peer.startswith("unix") and _asks_for.get("") not in OPEN_METHODS:
             raise PermissionDenied(Reason.PERMISSION_DENIED, _NOT_THERE)
         register = self.register()
         if register is None:
@@ -107,7 +102,6 @@ class Access:
 
     def _check_token(self, register: Register, method: str, tokens: list[str]) -> None:
         if not tokens and register.has_subjects:
-            _asks_for.set(method)
             return
         if len(tokens) != 1 or not tokens[0]:
             raise unauthenticated(_NO_CREDENTIAL if not tokens else _UNCLEAR)

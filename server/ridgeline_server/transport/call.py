@@ -106,7 +106,7 @@ class Call:
 
     def identify(self, context: grpc.ServicerContext) -> None:
         """Make sure of the caller. Raises Unauthenticated and PermissionDenied."""
-        self.caller = self._calls.access.caller(context)
+        self.caller = self._calls.access.caller(context, self._peer)
 
     def take(self, rows: int) -> None:
         """Count rows against the caller's rate, before they are priced. Raises RateExceeded, unless the call

@@ -7,14 +7,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
+from functools import partial
 
 import numpy as np
 
 from ridgeline_client import DeadlineExceeded, Overloaded, PricingClient, RidgelineError, Unavailable
 from support import toys
 from support.chaos.oracle import Oracle
+from support.threads import Threads
 
 CALL_S = 2.0
 """Seconds for a call, retries included: the client's own default."""
@@ -32,7 +32,7 @@ _PAUSE_S = 0.01  # between calls: what recovers needs the CPU, too
 _LONG_PAUSE_S = 0.05  # after a failure, as callers do who would like to be served
 
 
-class Callers:
+class Callers(Threads):
     """Threads with a client each, from entering to leaving: `unary` ask for a row, `batch` for BATCH_ROWS.
 
     Attributes:
@@ -44,26 +44,9 @@ class Callers:
         self._address = address
         self._oracle = oracle
         self._moved = threading.Condition()
-        self._over = threading.Event()
         sizes = [1] * unary + [BATCH_ROWS] * batch
         self._answered = dict.fromkeys(range(len(sizes)), -1.0)  # when the last call began that was right
-        self._threads = [
-            threading.Thread(target=self._ask, args=(number, size), daemon=True)
-            for number, size in enumerate(sizes)
-        ]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(_PATIENCE_S)
-            assert not thread.is_alive(), "a call has not ended"
+        super().__init__(partial(self._ask, number, size) for number, size in enumerate(sizes))
 
     def wait_right(self, since: float) -> None:
         """Wait until each of them has had the right answer to a call that began after `since`, a time of
@@ -84,7 +67,7 @@ class Callers:
     def _ask(self, number: int, size: int) -> None:
         draw = random.Random(number)
         with PricingClient(self._address, timeout=CALL_S) as client:
-            while not self._over.is_set():
+            while not self.over.is_set():
                 first = draw.randrange(len(self._oracle.ids) - size + 1)
                 began = time.monotonic()
                 outcome = self._outcome(client, slice(first, first + size))
@@ -93,7 +76,7 @@ class Callers:
                     if outcome == RIGHT:
                         self._answered[number] = began
                     self._moved.notify_all()
-                self._over.wait(_PAUSE_S if outcome == RIGHT else _LONG_PAUSE_S)
+                self.over.wait(_PAUSE_S if outcome == RIGHT else _LONG_PAUSE_S)
 
     def _outcome(self, client: PricingClient, rows: slice) -> str:
         try:

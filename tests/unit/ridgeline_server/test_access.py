@@ -19,6 +19,7 @@ from support.context import Context
 from support.tokens import entry_of, made_entry
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PEER = "ipv4:127.0.0.1:50000"
 PREDICT = "/ridgeline.v1.PricingService/Predict"
 
 
@@ -206,7 +207,7 @@ def asked(entries: list[Entry], method: str, subject: str | None, token: str = "
     if (refusal := access.refusal(method, metadata)) is not None:
         raise refusal
     context: Any = Peer(subject)
-    return access.caller(context)
+    return access.caller(context, PEER)
 
 
 def in_a_call_of_its_own(*arguments: Any) -> Caller:
@@ -242,7 +243,7 @@ def test_open_methods_and_servers_without_a_file_ask_nobody() -> None:
         assert in_a_call_of_its_own([shop], method, None) is ANYBODY
     context: Any = Peer(None)
     assert Access().refusal(PREDICT, []) is None
-    assert Access().caller(context) is ANYBODY
+    assert Access().caller(context, PEER) is ANYBODY
 
 
 def test_a_rate_says_how_long_to_wait_or_never() -> None:

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from ridgeline_server.supervisor.heartbeat import LEAST_LOOKS, PERIOD_S, Silence, hangs
-
-ASK_S = 1.0
-"""How long this worker lets its supervisor wait for nothing."""
+from ridgeline_server.supervisor.heartbeat import ASK_S, LEAST_LOOKS, PERIOD_S, Silence, hangs
 
 
 class Scripted:
-    """A worker that answers as a script says and ends with it; the clock moves while it is waited for."""
+    """A worker that answers as a script says and ends with it: + in time, - not in time, x with an error at
+    once; the clock moves while it is waited for."""
 
     def __init__(self, script: str) -> None:
         self._answers: Iterator[str] = iter(script)
@@ -21,14 +19,14 @@ class Scripted:
         self.now = 100.0
         self._left = len(script)
 
-    def ask(self, path: str) -> str | None:
+    def ask(self, path: str, timeout: float) -> str | None:
         assert path == "/livez"
         self.asked += 1
         self._left -= 1
-        if next(self._answers) == "+":
-            return "live\n"
-        self.now += ASK_S
-        return None
+        answer = next(self._answers)
+        if answer == "-":
+            self.now += timeout
+        return "live\n" if answer == "+" else None
 
     def wait_end(self, seconds: float) -> bool:
         assert 0 <= seconds <= PERIOD_S
@@ -39,13 +37,23 @@ class Scripted:
         return self.now
 
 
+@pytest.mark.parametrize(("limit_s", "patience_s"), [(1, ASK_S), (3, ASK_S), (12, 4.0)])
+def test_a_busy_worker_may_take_its_share_of_the_limit_to_answer(limit_s: float, patience_s: float) -> None:
+    worker = Scripted("-")
+    before = worker.now
+    assert not hangs(worker, limit_s, worker.clock)
+    assert worker.now - before == patience_s
+
+
 @pytest.mark.parametrize(
     ("script", "limit_s", "asked"),
     [
-        ("----------", 4, 4),
-        ("++----------", 4, 6),
-        ("+---+----------", 4, 9),
+        ("----------", 4.5, LEAST_LOOKS),
+        ("++----------", 4.5, 2 + LEAST_LOOKS),
+        ("+--+----------", 4.5, 4 + LEAST_LOOKS),
         ("----------", 1, LEAST_LOOKS),
+        ("xxxxxxxxxx", 1, LEAST_LOOKS),
+        ("xxxxxxxxxx", 4.5, 6),
     ],
 )
 def test_it_hangs_when_it_has_been_silent_for_long_enough(script: str, limit_s: float, asked: int) -> None:
@@ -54,10 +62,10 @@ def test_it_hangs_when_it_has_been_silent_for_long_enough(script: str, limit_s: 
     assert worker.asked == asked
 
 
-@pytest.mark.parametrize("script", ["+", "-", "+++", "---", "---+---+---"])
+@pytest.mark.parametrize("script", ["+", "-", "+++", "--", "--+--+--", "xxxx+xxxx"])
 def test_one_that_answers_in_time_or_ends_does_not(script: str) -> None:
     worker = Scripted(script)
-    assert not hangs(worker, 4, worker.clock)
+    assert not hangs(worker, 4.5, worker.clock)
     assert worker.asked == len(script)
 
 
