@@ -6,7 +6,7 @@ and most of a second, in which nobody else is answered. No message that could be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from ridgeline.reasons import Reason
@@ -36,6 +36,7 @@ PREDICT_STREAM: Tree = {
     }
 }
 
+_LONG = 0x80  # sizes from here take more than one byte
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _FIXED_BYTES = {_FIXED64: 8, _FIXED32: 4}
 _LONGEST_VARINT = 10
@@ -59,14 +60,20 @@ class FieldLimit:
             return
         count, within = 0, [(0, len(raw), self._tree)]
         while within:
-            start, end, tree = within.pop()
-            for number, first, last in _fields(raw, start, end):
+            at, end, tree = within.pop()
+            while at < end:
+                tag, size = raw[at], raw[at + 1] if at + 1 < end else _LONG
+                if tag & 0x87 == _LENGTH and size < _LONG and at + 2 + size <= end:
+                    # such as the names of columns; told here, for there are many and a call is slow
+                    number, first, at = tag >> 3, at + 2, at + 2 + size
+                else:
+                    number, first, at = _field(raw, at, end)
                 count += 1
                 if count > self._most:
                     raise _too_many(self._most)
                 below = tree.get(number)
                 if below is not None:
-                    within.append((first, last, below))
+                    within.append((first, at, below))
 
 
 def _too_many(most: int) -> InvalidInput:
@@ -74,22 +81,20 @@ def _too_many(most: int) -> InvalidInput:
     return InvalidInput([Violation(Reason.ROW_LIMIT_EXCEEDED, text)], reason=Reason.ROW_LIMIT_EXCEEDED)
 
 
-def _fields(raw: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Number, begin and end of each field's content. Groups are refused: the contract has none."""
-    while at < end:
-        tag, at = _varint(raw, at, end)
-        kind = tag & 7
-        if kind == _LENGTH:
-            length, at = _varint(raw, at, end)
-        elif kind == _VARINT:
-            _, last = _varint(raw, at, end)
-            length = last - at
-        else:
-            length = _FIXED_BYTES.get(kind, end)
-        if at + length > end:
-            raise _malformed()
-        yield tag >> 3, at, at + length
-        at += length
+def _field(raw: bytes, at: int, end: int) -> tuple[int, int, int]:
+    """Number, begin and end of the content of the field at a place. Groups are refused: the contract has none."""
+    tag, at = _varint(raw, at, end)
+    kind = tag & 7
+    if kind == _LENGTH:
+        length, at = _varint(raw, at, end)
+    elif kind == _VARINT:
+        _, last = _varint(raw, at, end)
+        length = last - at
+    else:
+        length = _FIXED_BYTES.get(kind, end)
+    if at + length > end:
+        raise _malformed()
+    return tag >> 3, at, at + length
 
 
 def _varint(raw: bytes, at: int, end: int) -> tuple[int, int]:
