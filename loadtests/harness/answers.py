@@ -91,9 +91,12 @@ class Judge:
         rejects = self._guard.policy == "reject"
         if single and rejects and not request.faults and isinstance(error, errors.PriceRejected):
             return Outcome(refused=1)
-        if single and isinstance(error, errors.InvalidInput) and request.faults.get(0) in _reasons(error):
-            return Outcome(refused=1)
         finished = cast("grpc.Call", call)
+        refused = finished.code() is grpc.StatusCode.INVALID_ARGUMENT and isinstance(
+            error, errors.InvalidInput
+        )
+        if single and refused and [request.faults.get(0)] == [v.reason for v in error.violations]:
+            return Outcome(refused=1)
         return Outcome(problem=f"{finished.code().name} {_why(error) or _start(finished.details())}")
 
 

@@ -55,6 +55,7 @@ def refusals_of_unary(asked: Asked) -> dict[int, Reason]:
         except grpc.RpcError as call:
             error = error_of(call, "server", 30)
             assert isinstance(error, InvalidInput)
+            assert error.violation_count == 1
             refused[row] = Reason(error.violations[0].reason)
     return refused
 
