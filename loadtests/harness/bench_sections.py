@@ -56,7 +56,7 @@ class Section:
 def servers(
     models: Path, version: Path, replies: tuple[int, int, int], *, slowed: bool = False
 ) -> Iterator[dict[str, RunningServer]]:
-    """All three, one process each, until the block ends; `slowed`: a price server that prices several times."""
+    """All three, one process each, until the block ends; `slowed`: the price server prices several times."""
     address = "127.0.0.1:0"
     commands = {
         ECHO: [sys.executable, str(_PEERS / "echo.py"), address, *map(str, replies)],

@@ -31,11 +31,13 @@ class Asked:
     channel: grpc.Channel
 
 
-@pytest.fixture(scope="module", params=["toys", "required", "techmart"])
+@pytest.fixture(scope="module", params=["toys", "required", "techmart", *toys.KINDS])
 def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     models: Path
     if request.param == "techmart":
         models = request.getfixturevalue("techmart_models")
+    elif request.param in toys.KINDS:
+        models = toys.export_one_kind(request.param, tmp_path_factory.mktemp(request.param))
     else:
         required = request.param == "required"
         models = toys.export(tmp_path_factory.mktemp(request.param), required=required)
