@@ -92,10 +92,9 @@ class Judge:
         if single and rejects and not request.faults and isinstance(error, errors.PriceRejected):
             return Outcome(refused=1)
         finished = cast("grpc.Call", call)
-        refused = finished.code() is grpc.StatusCode.INVALID_ARGUMENT and isinstance(
-            error, errors.InvalidInput
-        )
-        if single and refused and [request.faults.get(0)] == [v.reason for v in error.violations]:
+        invalid = finished.code() is grpc.StatusCode.INVALID_ARGUMENT
+        violated = [v.reason for v in error.violations] if isinstance(error, errors.InvalidInput) else []
+        if single and invalid and violated == [request.faults.get(0)]:
             return Outcome(refused=1)
         return Outcome(problem=f"{finished.code().name} {_why(error) or _start(finished.details())}")
 

@@ -76,7 +76,7 @@ def hopeless(windows: Sequence[Window], most: int, rule: Rule) -> str:
     left = most - len(windows)
     needed = rule.consecutive - left
     start = windows[-needed:] if needed > 0 else ()
-    if needed > len(start) or (start and not (agree(start, rule) and _good(start, rule) == needed)):
+    if needed > 0 and not (_good(start, rule) == needed and agree(start, rule)):
         return (
             f"{left} more of {most} windows cannot make it pass" if left else f"{most} windows are its limit"
         )

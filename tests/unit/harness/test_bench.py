@@ -12,6 +12,7 @@ import bench
 from harness.bench_rounds import Sample, figures, interleaved
 from harness.bench_sections import SECTIONS
 from harness.latency import LatencyHistogram
+from harness.process_cpu import StealMeter
 
 
 def sample(cpu_us: float, units: int = 100, latency_us: float = 1_000.0) -> Sample:
@@ -124,7 +125,7 @@ def test_what_other_guests_took_is_told_beside_the_figures(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_with(monkeypatch, 2.0)
-    monkeypatch.setattr(bench.StealMeter, "share", lambda _: 0.25)
+    monkeypatch.setattr(StealMeter, "share", lambda _: 0.25)
     bench.main(["--json"])
     shown = capsys.readouterr()
     assert "taken by other guests of the host: 25.0% of this machine's CPU time" in shown.err
