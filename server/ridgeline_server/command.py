@@ -186,7 +186,7 @@ def _answer(
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     if settings.pin_cpu:
         process.keep_on_one_cpu(number)
-    from ridgeline_server.app import run  # noqa: PLC0415  # others must not wait for the model runtime
+    from ridgeline_server.run import run  # noqa: PLC0415  # others must not wait for the model runtime
 
     run(settings, told_to_stop, link)
     logging.shutdown()

@@ -82,7 +82,7 @@ def _too_many(most: int) -> InvalidInput:
 
 
 def _field(raw: bytes, at: int, end: int) -> tuple[int, int, int]:
-    """Number of the field at a place, begin and end of its content. Refuses groups: the contract has none."""
+    """Number, begin and end of the content of the field at `at`. Groups are refused: no message has any."""
     tag, at = _varint(raw, at, end)
     kind = tag & 7
     if kind == _LENGTH:
