@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
 
-_Stamp = tuple[int, int, int]
+_Stamp = tuple[int, ...]
 
 
 def read_entries(path: Path) -> tuple[Entry, ...]:
@@ -120,4 +120,5 @@ class TokenFile:
             status = self._path.stat()
         except OSError:
             return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
+        # ctime: who may read it has changed, perhaps
+        return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
