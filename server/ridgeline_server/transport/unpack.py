@@ -106,20 +106,23 @@ def _column(name: str, values: Sequence[str]) -> CategoricalColumn:
     return CategoricalColumn(name, list(codes)[1:], np.array(coded, dtype=np.int32))
 
 
-def columns(message: pb.RecordBatch, max_rows: int, feature_count: int) -> RecordBatch:
-    """Read columns as sent.
-
-    Raises:
-        RowLimitExceeded: more than `max_rows` rows.
-        InvalidInput: over 1,000 columns more than the model has features; rows without any column; lengths
-            that do not fit the row count, all of them named.
-    """
-    n = message.row_count
+def require_row_count(n: int, max_rows: int) -> None:
+    """Raises RowLimitExceeded for more than `max_rows` rows, InvalidInput for less than none."""
     if n > max_rows:
         raise RowLimitExceeded("row_count", n, max_rows)
     if n < 0:
         text = f"row_count is {n}: expected 0 or more"
         raise InvalidInput([Violation(Reason.INVALID_FIELD, text, "row_count")])
+
+
+def columns(message: pb.RecordBatch, feature_count: int) -> RecordBatch:
+    """Read columns as sent, with a row count that `require_row_count` has passed.
+
+    Raises:
+        InvalidInput: over 1,000 columns more than the model has features; rows without any column; lengths
+            that do not fit the row count, all of them named.
+    """
+    n = message.row_count
     width = len(message.numeric.names) + len(message.categorical)
     if n and not width:
         text = f"row_count is {n} but there are no columns: send at least one feature of the model"

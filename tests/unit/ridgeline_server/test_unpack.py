@@ -19,7 +19,7 @@ SIGNALLING_NAN = np.array([0x7FA00000], dtype="<u4")
 def test_a_signalling_nan_is_missing_and_no_warning() -> None:
     values = pb.FloatMatrix.FromString(b"\x0a\x04" + SIGNALLING_NAN.tobytes())
     message = pb.RecordBatch(row_count=1, numeric=pb.NumericColumns(names=["ram"], float_values=values))
-    read = unpack.columns(message, 10, 4)
+    read = unpack.columns(message, 4)
     assert read.single_precision
     assert np.isnan(read.numeric).tolist() == [[True]]
 
