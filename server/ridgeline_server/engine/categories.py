@@ -53,9 +53,7 @@ def of_texts(schema: Schema, texts: Strings) -> Categories:
     return Categories(entries, codes, _levels(schema, entries, codes))
 
 
-def _entries(
-    column: CategoricalColumn, codes: Ints, schema: Schema, target: int
-) -> tuple[list[str], Ints]:
+def _entries(column: CategoricalColumn, codes: Ints, schema: Schema, target: int) -> tuple[list[str], Ints]:
     """The dictionary by the missing rule, with the missing category at 0, and the codes. Of a long one only
     what is used stays, so that it costs no more than the rows do."""
     dictionary, levels, tokens = column.dictionary, schema.levels[target], schema.missing_tokens

@@ -76,7 +76,7 @@ class SelfCall:
             try:
                 ask(b"", timeout=left)
             except grpc.RpcError:
-                # Of a thousand calls that nobody has taken yet gRPC cancels some by itself: that says nothing.
+                # Of a thousand calls that nobody has taken yet gRPC itself cancels some: that says nothing.
                 time.sleep(_AGAIN_S)
             else:
                 return True

@@ -82,6 +82,8 @@ def _taken(
     sent: Mapping[str, _Value], known: Mapping[str, int], absent: _Value, kind: Kind, row: int, strays: Strays
 ) -> list[_Value]:
     """The values of the known names in their order; other names are noted as strays of the row."""
+    if len(sent) > len(known) + _STRAY_NAMES:  # before millions of them are listed
+        raise _wrong_table(len(sent) - len(known), "")
     # protobuf's own `get` takes twice as long
     values = [sent[name] if name in sent else absent for name in known]  # noqa: SIM401  # see above
     if len(sent) > len(values) - values.count(absent):  # at least one name is none of these, or ""
