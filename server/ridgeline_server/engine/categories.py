@@ -63,7 +63,7 @@ def _entries(column: CategoricalColumn, codes: Ints, schema: Schema, target: int
         return ["", *texts], codes
     used, places = np.unique(np.append(codes, 0), return_inverse=True)
     texts = (missing.category(dictionary[code - 1], tokens) for code in used[1:].tolist())
-    return ["", *texts], places[:-1]
+    return ["", *texts], places[:-1].astype(np.int32)
 
 
 def _levels(schema: Schema, entries: list[list[str]], codes: Ints) -> Ints:

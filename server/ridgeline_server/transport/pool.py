@@ -33,8 +33,8 @@ _SPARE_IDLE_S = 0.2  # how long a spare thread waits for more work before it lea
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """`active` threads work, up to `threads` exist, a call may be parked `park_s` seconds, `short_park_s` when
-    threads run out."""
+    """`active` threads work, up to `threads` exist, a call may be parked `park_s` seconds, and `short_park_s`
+    when threads run out."""
 
     active: int = 2
     threads: int = 256

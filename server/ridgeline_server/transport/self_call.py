@@ -18,7 +18,7 @@ from collections.abc import Callable
 import grpc
 
 from ridgeline_server.transport.pool import ParkingPool, PoolLimits
-from ridgeline_server.transport.rpc import on_pool
+from ridgeline_server.transport.rpc import Handler, on_pool
 
 _VALID_S = 1.0  # however often somebody asks, one call a second
 _TIMEOUT_S = 3.0
@@ -42,7 +42,7 @@ class SelfCall:
         name = secrets.token_hex(16)
         self._method = f"/{_SERVICE}/{name}"
         self._pool = ParkingPool(PoolLimits(active=1))
-        handler = grpc.unary_unary_rpc_method_handler(on_pool(_answer, self._pool))
+        handler: Handler = grpc.unary_unary_rpc_method_handler(on_pool(_answer, self._pool))
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {name: handler}),))
         self._address = f"unix-abstract:ridgeline-{secrets.token_hex(16)}"
         server.add_insecure_port(self._address)
@@ -71,7 +71,8 @@ class SelfCall:
     def _ask(self) -> bool:
         if self._channel is None:
             self._channel = grpc.insecure_channel(self._address, options=[("grpc.enable_http_proxy", 0)])
-        ask, until = self._channel.unary_unary(self._method), time.monotonic() + self._timeout
+        ask: Callable[..., bytes] = self._channel.unary_unary(self._method)
+        until = time.monotonic() + self._timeout
         while (left := until - time.monotonic()) > 0:
             try:
                 ask(b"", timeout=left)
