@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 from collections.abc import Callable, Iterator
@@ -189,6 +190,28 @@ def test_a_file_that_changes_is_read_again_and_a_broken_one_is_not_taken(
     reads = Scrape.of(guarded)
     assert reads.value("ridgeline_token_reads_total", outcome="taken") == 2
     assert reads.value("ridgeline_token_reads_total", outcome="refused") == 2
+
+
+def test_a_file_that_could_not_be_read_for_a_moment_is_taken_then(
+    guarded: App, wire: Wire, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = guarded._tokens
+    assert watch is not None
+    tokens.revoke("predict")
+    with monkeypatch.context() as moment:
+        moment.setattr(Path, "read_text", no_descriptor_left)
+        watch.look()
+        watch.look()
+    watch.look()
+    ask = partial(wire.stub.Predict, REQUEST, metadata=bearer(tokens.of["predict"]), timeout=TIMEOUT)
+    assert answer_of(ask) == UNAUTHENTICATED
+    reads = Scrape.of(guarded)
+    assert reads.value("ridgeline_token_reads_total", outcome="refused") == 1
+    assert reads.value("ridgeline_token_reads_total", outcome="taken") == 1
+
+
+def no_descriptor_left(*_: object, **__: object) -> str:
+    raise OSError(errno.EMFILE, "Too many open files")
 
 
 def test_a_running_server_finds_the_change_by_itself(toy_models: Path, tokens: Tokens) -> None:
