@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import grpc
@@ -212,6 +213,28 @@ def test_a_file_that_could_not_be_read_for_a_moment_is_taken_then(
 
 def no_descriptor_left(*_: object, **__: object) -> str:
     raise OSError(errno.EMFILE, "Too many open files")
+
+
+def test_an_open_stream_ends_when_its_caller_may_not_call_any_more(
+    guarded: App, wire: Wire, tokens: Tokens
+) -> None:
+    watch = guarded._tokens
+    assert watch is not None
+    sent: SimpleQueue[pb.PredictStreamRequest | None] = SimpleQueue()
+    results = wire.stub.PredictStream(
+        iter(sent.get, None), metadata=bearer(tokens.of["predict"]), timeout=TIMEOUT
+    )
+    chunks = [pb.Chunk(sequence=number, rows=pb.Records(records=[record()])) for number in range(2)]
+    sent.put(pb.PredictStreamRequest(open=pb.StreamOpen()))
+    sent.put(pb.PredictStreamRequest(chunk=chunks[0]))
+    assert next(results).HasField("opened")
+    assert next(results).HasField("result")
+    tokens.revoke("predict")
+    watch.look()
+    sent.put(pb.PredictStreamRequest(chunk=chunks[1]))
+    refusal = refused(lambda: next(results))
+    sent.put(None)
+    assert (refusal.code, refusal.reason) == UNAUTHENTICATED
 
 
 def test_a_running_server_finds_the_change_by_itself(toy_models: Path, tokens: Tokens) -> None:

@@ -12,12 +12,14 @@ from typing import Any
 import grpc
 import pytest
 
+from ridgeline.pem import PemError
 from ridgeline_client import Tls
 from ridgeline_server.app import App
 from ridgeline_server.certs.authority import Authority
 from ridgeline_server.config import ConfigError
 from ridgeline_server.transport import tls as server_side
 from ridgeline_server.transport.call import Call, Calls
+from ridgeline_server.transport.certificates import CertificateFiles
 from ridgeline_server.transport.tls import peer_subject
 from support.identities import Identities, days
 from support.scrape import Scrape
@@ -253,6 +255,27 @@ def test_bad_files_are_refused_and_the_old_ones_stay(
         assert Scrape.of(app).value(CHANGES, result="taken") == 1
         assert outcome(app.address, tls) == "OK"
     assert re.search(why, refused.getMessage())
+
+
+def test_files_that_could_not_be_taken_at_first_are_taken_then(
+    toy_models: Path, changing: Identities, by_hand: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(toy_models, ops_address=ANY_PORT, **changing.settings()) as app:
+        first = serial(app)
+        changing.write("server", changing.server())
+        with monkeypatch.context() as moment:
+            moment.setattr(CertificateFiles, "prove", too_early)
+            look(app)
+            look(app)
+        assert serial(app) == first
+        look(app)
+        assert serial(app) != first
+        changes = Scrape.of(app)
+        assert [changes.value(CHANGES, result=result) for result in ("refused", "taken")] == [1, 1]
+
+
+def too_early(_: CertificateFiles) -> None:
+    raise PemError("the certificate is not yet valid")
 
 
 @pytest.mark.parametrize(("spoil", "why"), BAD, ids=[spoil.__name__ for spoil, _ in BAD])

@@ -85,6 +85,13 @@ class Access:
         require_method(caller, _asks_for.get(""))
         return caller
 
+    def again(self, context: grpc.ServicerContext, peer: str) -> Caller:
+        """Return who calls now, long after `refusal` and `caller`. Raises as they do."""
+        refusal = self.refusal(_asks_for.get(""), context.invocation_metadata())
+        if refusal is not None:
+            raise refusal
+        return self.caller(context, peer)
+
     def take(self, caller: Caller, rows: int) -> None:
         """Count rows against the caller's rate. Raises RateExceeded."""
         bucket = caller.bucket
