@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,17 @@ import pytest
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_client import PricingClient
 from ridgeline_server.app import App
+from ridgeline_server.transport import listener
 from support import http2
 from support.http2 import GOAWAY, PING, SETTINGS, frame
 from support.process import free_ports, server_process
-from support.servers import serving
+from support.servers import new_app, serving
 from support.status import refused
 from support.wire import FEATURES, SERVICE, TIMEOUT, Wire, columns, connect, record
 
 REQUEST = pb.PredictRequest(record=record())
 HEALTH = "grpc.health.v1.Health"
-SERVING = 1
+SERVING, NOT_SERVING = 1, 2
 MIB = 1 << 20
 
 
@@ -38,8 +40,8 @@ def assert_served(address: str) -> None:
 
 def assert_idle(app: App) -> None:
     """No call holds a thread."""
-    listener = app._listener
-    for pool in (listener._pool, listener._streams, listener.health._checks, listener.health._watching):
+    parts = app._listener
+    for pool in (parts._pool, parts._streams, parts.health._checks, parts.health._watching):
         assert pool.wait_idle(TIMEOUT)
 
 
@@ -64,19 +66,31 @@ def test_probes_that_send_nothing_are_ended_and_hold_up_no_other_probe(toy_model
         assert_idle(app)
 
 
-def test_a_watch_that_takes_no_bytes_holds_up_neither_others_nor_the_end(toy_models: Path) -> None:
-    with serving(toy_models) as app, http2.http2(app.address) as deaf:
+def test_watches_that_take_no_bytes_hold_up_neither_the_news_nor_the_end(toy_models: Path) -> None:
+    app = new_app(toy_models)
+    app.listen()
+    with http2.http2(app.address) as deaf, connect(app.address) as other:
         deaf.send(http2.settings(window=0))
         for stream in range(1, 80, 2):
             deaf.send(http2.call(stream, f"/{HEALTH}/Watch"), http2.message(stream, b""))
         deaf.send(frame(PING, b"12345678"))
         pinged = (kind for kind, _ in deaf.frames() if kind == PING)
         next(pinged)
-        with connect(app.address) as other:
-            states = other.watch()
-            assert next(states).status == SERVING
-            app.stop()
-            assert next(states).status != SERVING
+        states = other.watch()
+        assert next(states).status == NOT_SERVING
+        app.load()
+        assert next(states).status == SERVING
+        app.stop()
+
+
+def test_a_watch_that_has_ended_is_forgotten(toy_models: Path) -> None:
+    with serving(toy_models) as app, connect(app.address) as wire:
+        watchers = app._listener.health._watches._watchers
+        states = wire.watch()
+        assert next(states).status == SERVING
+        assert len(watchers) == 1
+        states.cancel()
+        wait_until(lambda: not watchers)
 
 
 def test_callers_who_do_not_read_their_streams_lose_them(toy_models: Path) -> None:
@@ -84,7 +98,8 @@ def test_callers_who_do_not_read_their_streams_lose_them(toy_models: Path) -> No
     with serving(toy_models, **limits) as app, ExitStack() as stack:
         deaf = [stack.enter_context(connect(app.address)) for _ in range(3)]
         calls = [NeverReads(wire) for wire in deaf]
-        assert all(call.sending.wait(TIMEOUT) for call in calls)
+        for call in calls:
+            call.wait_begun()
         assert_idle(app)
         with connect(app.address) as other:
             answers = other.stub.PredictStream(iter([opening(), chunk(0)]), timeout=TIMEOUT)
@@ -97,10 +112,15 @@ class NeverReads:
     """A stream that asks for more than fits between two ends, and reads nothing."""
 
     def __init__(self, wire: Wire) -> None:
-        self.sending = threading.Event()
+        self._sending = threading.Event()
         self._left = threading.Event()
         # longer than the test waits: it must not be the caller's own deadline that ends it
         self._call = wire.stub.PredictStream(self._messages(), timeout=10 * TIMEOUT)
+
+    def wait_begun(self) -> None:
+        """Wait until the server has let it in and chunks are on their way."""
+        self._call.initial_metadata()
+        assert self._sending.wait(TIMEOUT)
 
     def leave(self) -> None:
         self._left.set()
@@ -112,7 +132,7 @@ class NeverReads:
         while not self._left.is_set():
             yield chunk(sequence, 10_000)
             sequence += 1
-            self.sending.set()
+            self._sending.set()
 
 
 def opening() -> pb.PredictStreamRequest:
@@ -156,14 +176,25 @@ def test_a_thousand_connections_and_as_many_silent_sockets_keep_nobody_out(toy_m
         callers = [sockets.enter_context(http2.http2(address)) for _ in range(400)]
         for caller in callers:
             assert next(caller.frames())[0] == SETTINGS
-        host, _, port = address.rpartition(":")
         for _ in range(600):
-            sockets.enter_context(socket.create_connection((host, int(port)), TIMEOUT))
+            sockets.enter_context(silent_socket(address))
         assert_served(address)
         assert descriptors(server.pid) >= before + 400
         sockets.close()
         assert_served(address)
         wait_until(lambda: descriptors(server.pid) <= before + 8)
+
+
+def silent_socket(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host, int(port)), TIMEOUT)
+
+
+def test_a_socket_that_stays_silent_is_closed(toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "_HANDSHAKE_MS", 100)
+    with serving(toy_models) as app, silent_socket(app.address) as silent:
+        while silent.recv(1 << 16):
+            pass
 
 
 def wait_until(true: Callable[[], bool]) -> None:
@@ -194,6 +225,14 @@ def lets_in(address: str) -> bool:
         return next(connection.frames(), None) is not None
 
 
+def test_a_connection_is_told_how_many_streams_it_may_have(toy_models: Path) -> None:
+    """Without that limit gRPC has no protection from rapid resets."""
+    with serving(toy_models, max_waiting_calls=2_000) as app, http2.http2(app.address) as caller:
+        kind, content = next(caller.frames())
+    assert kind == SETTINGS
+    assert http2.announced(content)[http2.MAX_STREAMS] == 8_000
+
+
 @pytest.mark.parametrize("path", [SERVICE + "Predict", f"/{HEALTH}/Watch", SERVICE + "PredictStream"])
 def test_rapid_reset_stops_nobody(toy_models: Path, path: str) -> None:
     with serving(toy_models) as app, http2.http2(app.address) as attacker:
@@ -213,12 +252,27 @@ def test_rapid_reset_stops_nobody(toy_models: Path, path: str) -> None:
         assert_idle(app)
 
 
-def test_a_flood_of_pings_is_cut_off(toy_models: Path) -> None:
+PINGS = [frame(PING, b"12345678")] * 100
+WAITING = [http2.call(1, f"/{HEALTH}/Watch"), http2.message(1, b"")]
+
+
+@pytest.mark.parametrize("calls", [[], WAITING], ids=["without a call", "during a call"])
+def test_a_flood_of_pings_is_cut_off(toy_models: Path, calls: list[bytes]) -> None:
     with serving(toy_models) as app, http2.http2(app.address) as attacker:
-        attacker.send(*(frame(PING, b"12345678") for _ in range(100)))
+        attacker.send(*calls, *PINGS)
         kinds = [kind for kind, _ in attacker.frames()]
         assert_served(app.address)
-    assert kinds[-1] == GOAWAY
+    assert GOAWAY in kinds
+
+
+def test_pings_no_more_often_than_allowed_are_answered(
+    toy_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "_PING_MS", 0)
+    with serving(toy_models) as app, http2.http2(app.address) as caller:
+        caller.send(*WAITING, *PINGS)
+        answers = (kind for kind, _ in caller.frames() if kind in (PING, GOAWAY))
+        assert set(islice(answers, len(PINGS))) == {PING}
 
 
 def test_compressed_messages_are_refused_unopened(toy_models: Path) -> None:

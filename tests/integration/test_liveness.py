@@ -7,7 +7,8 @@ import threading
 from concurrent import futures
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -16,6 +17,8 @@ import pytest
 
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.app import App
+from ridgeline_server.ops import OpsServer
+from ridgeline_server.supervisor.worker import Worker
 from ridgeline_server.transport.self_call import SelfCall
 from support.gate import Gate
 from support.servers import ANY_PORT, new_app, serving
@@ -66,8 +69,9 @@ def test_a_server_whose_serving_thread_has_died_is_not_live(
         app._ops.stop()  # the rest cannot be stopped any more
 
 
-def test_a_server_that_loads_or_drains_is_live(toy_models: Path) -> None:
-    app = new_app(toy_models, ops_address=ANY_PORT)
+@pytest.mark.parametrize("workers", [1, 2])  # one of several begins to answer once it has loaded
+def test_a_server_that_loads_or_drains_is_live(toy_models: Path, workers: int) -> None:
+    app = new_app(toy_models, ops_address=ANY_PORT, workers=workers)
     app.listen()
     try:
         impatient(app, TIMEOUT)
@@ -92,6 +96,17 @@ def test_a_server_that_is_overloaded_is_live(toy_models: Path, monkeypatch: pyte
         gate.open()
         assert {call.exception(TIMEOUT) is None for call in calls} == {True, False}
         assert len(silent) == 40
+
+
+def test_to_its_supervisor_a_worker_that_says_it_is_not_live_has_not_answered() -> None:
+    ops = OpsServer(ANY_PORT, lambda: (True, "serving"), lambda: "a call to itself was not answered")
+    ops.start()
+    try:
+        worker = cast("Worker", SimpleNamespace(ops_address=ops.address))
+        assert Worker.ask(worker, "/livez") is None
+        assert Worker.ask(worker, "/readyz") == "serving\n"
+    finally:
+        ops.stop()
 
 
 def test_what_was_found_holds_for_a_second(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,9 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+MAX_STREAMS = 3
+"""Number of the setting that says how many streams a connection may have."""
+
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
 _END_STREAM, _END_HEADERS = 1, 4
@@ -96,6 +99,11 @@ def settings(**values: int) -> bytes:
     """Settings: `window` is the room for bytes of each stream."""
     numbers = {"window": 4}
     return frame(SETTINGS, b"".join(struct.pack(">HI", numbers[n], v) for n, v in values.items()))
+
+
+def announced(content: bytes) -> dict[int, int]:
+    """The settings in a SETTINGS frame, by their numbers."""
+    return dict(struct.iter_unpack(">HI", content))
 
 
 def _text(value: str) -> bytes:

@@ -82,7 +82,7 @@ def _too_many(most: int) -> InvalidInput:
 
 
 def _field(raw: bytes, at: int, end: int) -> tuple[int, int, int]:
-    """Number, begin and end of the content of the field at a place. Groups are refused: the contract has none."""
+    """Number, begin and end of the content of the field at a place. Groups are refused: there are none."""
     tag, at = _varint(raw, at, end)
     kind = tag & 7
     if kind == _LENGTH:
