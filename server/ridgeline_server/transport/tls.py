@@ -20,7 +20,7 @@ _log = logging.getLogger("ridgeline")
 LOOK_S = 1.0
 """Seconds between two looks at the files."""
 
-_COMMON_NAME, _ALTERNATIVE = "x509_common_name", "x509_subject_alternative_name"
+_COMMON_NAME = "x509_common_name"
 
 
 class TlsObserver(Protocol):
@@ -129,16 +129,16 @@ def server_tls(settings: Settings, observer: TlsObserver) -> ServerTls | None:
     return ServerTls(files, observer)
 
 
-def peer_names(auth_context: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names in the certificate that a caller has shown: the subject's common name, then the
-    alternative ones, each once. None without mutual TLS, or when the certificate has no name.
+def peer_name(auth_context: Mapping[str, Any]) -> str:
+    """Return the common name of the subject of the certificate that a caller has shown: "" without mutual
+    TLS, or when it has none. Its alternative names say where it may serve, not who calls.
 
     Args:
         auth_context: `ServicerContext.auth_context()`, lists of bytes whatever its type hint says. gRPC has
             verified the certificate before.
     """
-    found = [name for kind in (_COMMON_NAME, _ALTERNATIVE) for name in auth_context.get(kind, ())]
-    return tuple(dict.fromkeys(name.decode(errors="backslashreplace") for name in found))
+    names: list[bytes] = auth_context.get(_COMMON_NAME, [])
+    return names[0].decode(errors="backslashreplace") if names else ""
 
 
 def _configuration(contents: Contents) -> grpc.ServerCertificateConfiguration:
