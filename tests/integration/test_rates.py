@@ -139,6 +139,15 @@ def test_the_rate_of_one_caller_is_not_that_of_another(wire: Wire, tokens: Token
     assert len(wire.stub.PredictBatch(batch(100), **credential(tokens, "shop")).predictions.price) == 100
 
 
+def test_a_change_of_the_file_gives_nobody_more(wire: Wire, limited: App, tokens: Tokens) -> None:
+    mine = credential(tokens, "batch")
+    wire.stub.PredictBatch(batch(RATE), **mine)
+    tokens.enter("new", Role.PREDICT)
+    assert limited._tokens
+    limited._tokens.look()
+    assert exceeded(refused(partial(wire.stub.PredictBatch, batch(1), **mine))) == "100"
+
+
 def test_wrong_rows_count_and_oversized_batches_do_not(wire: Wire, tokens: Tokens) -> None:
     mine = credential(tokens, "batch")
     too_many = pb.PredictBatchRequest(rows=pb.Records(records=[record()] * 1_001))

@@ -11,7 +11,7 @@ MAX_STREAMS = 3
 """Number of the setting that says how many streams a connection may have."""
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 _END_STREAM, _END_HEADERS = 1, 4
 _CANCEL = 8
 _HEAD = struct.Struct(">BHBBI")  # length in 8 + 16 bits, type, flags, stream
@@ -93,6 +93,11 @@ def message(stream: int, content: bytes) -> bytes:
 def reset(stream: int) -> bytes:
     """The caller has lost interest."""
     return frame(RST_STREAM, struct.pack(">I", _CANCEL), stream)
+
+
+def room(stream: int, count: int) -> bytes:
+    """So many more bytes of a stream are welcome."""
+    return frame(WINDOW_UPDATE, struct.pack(">I", count), stream)
 
 
 def settings(**values: int) -> bytes:

@@ -90,7 +90,8 @@ class HeaderOnly:
 
     def __init__(self, method: Any, sent: Sequence[bytes], metadata: Metadata) -> None:
         self._ended = threading.Event()
-        self.call = method.future(self._messages(sent), timeout=TIMEOUT, metadata=metadata)
+        # longer than tests wait: it must not be the caller's own deadline that ends it
+        self.call = method.future(self._messages(sent), timeout=10 * TIMEOUT, metadata=metadata)
         self.call.add_done_callback(lambda _: self._ended.set())
 
     def _messages(self, sent: Sequence[bytes]) -> Iterator[bytes]:

@@ -162,7 +162,7 @@ def test_a_token_in_the_place_of_its_hash_is_not_repeated() -> None:
     for change in ({"sha256": token}, {"token": token}, {"name": f"{token} "}):
         with pytest.raises(TokensError) as caught:
             parse_entries(json.dumps({"format_version": 1, "entries": [good() | change]}))
-        assert token not in "".join(traceback.format_exception(caught.value))
+        assert token[-8:] not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format_version": 2, "entries": []}', "no JSON"])
