@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,10 @@ def test_a_slow_reader_whose_answer_is_on_its_way_keeps_it_when_the_server_drain
 
 def test_a_thousand_connections_and_as_many_silent_sockets_keep_nobody_out(toy_models: Path) -> None:
     flags = [*free_ports(toy_models), "--max-connections", "2500"]
-    with server_process(*flags) as server, ExitStack() as sockets:
+    with ExitStack() as stack:
+        with few_descriptors():
+            server = stack.enter_context(server_process(*flags))
+        sockets = stack.enter_context(ExitStack())
         address = server.address()
         assert_served(address)
         before = descriptors(server.pid)
@@ -183,6 +187,17 @@ def test_a_thousand_connections_and_as_many_silent_sockets_keep_nobody_out(toy_m
         sockets.close()
         assert_served(address)
         wait_until(lambda: descriptors(server.pid) <= before + 8)
+
+
+@contextmanager
+def few_descriptors() -> Iterator[None]:
+    """A process that is started in the block may open few files until it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def silent_socket(address: str) -> socket.socket:
