@@ -1,60 +1,30 @@
-"""Slow, silent, many or malicious callers: others are served meanwhile, and what was held is free after."""
+"""Slow, silent or many callers: others are served meanwhile, and what was held is free after."""
 
 from __future__ import annotations
 
-import gzip
 import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from itertools import islice
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
 
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_client import PricingClient, RetryPolicy
-from ridgeline_server.app import App
 from ridgeline_server.transport import listener, rpc
 from ridgeline_server.transport.call import Call
 from support import http2
-from support.http2 import DATA, GOAWAY, PING, SETTINGS, frame
+from support.http2 import DATA, PING, SETTINGS, frame
+from support.neighbours import HEALTH, NOT_SERVING, REQUEST, SERVING, assert_idle, assert_served
 from support.process import free_ports, server_process
 from support.servers import new_app, serving
-from support.status import refused
-from support.wire import FEATURES, SERVICE, TIMEOUT, Wire, columns, connect, record
-
-REQUEST = pb.PredictRequest(record=record())
-HEALTH = "grpc.health.v1.Health"
-SERVING, NOT_SERVING = 1, 2
-MIB = 1 << 20
-
-
-def assert_served(address: str) -> None:
-    """Somebody else's price and health."""
-    with connect(address) as other:
-        assert other.predict(REQUEST).currency_code == "EUR"
-        assert other.check() == SERVING
-
-
-def assert_idle(app: App) -> None:
-    """No call holds a thread."""
-    parts = app._listener
-    for pool in (parts._pool, parts._streams, parts.health._checks, parts.health._watching):
-        assert pool.wait_idle(TIMEOUT)
+from support.wire import SERVICE, TIMEOUT, Wire, connect, opening
 
 
 def descriptors(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
-def resident(pid: int) -> int:
-    """Bytes of memory a process has, and at its most had."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 @pytest.mark.parametrize("method", ["Check", "Watch"])
@@ -138,10 +108,6 @@ class NeverReads:
             self._sending.set()
 
 
-def opening() -> pb.PredictStreamRequest:
-    return pb.PredictStreamRequest(open=pb.StreamOpen())
-
-
 def chunk(sequence: int, rows: int = 1) -> pb.PredictStreamRequest:
     names, values = ["ram"], [8.0] * rows
     numeric = pb.NumericColumns(names=names, double_values=pb.DoubleMatrix(values=values))
@@ -162,7 +128,7 @@ def test_a_slow_reader_whose_answer_is_on_its_way_keeps_it_when_the_server_drain
         stopping = threading.Thread(target=app.stop)
         stopping.start()
         assert waited_for.wait(TIMEOUT)
-        slow.send(http2.room(1, MIB))
+        slow.send(http2.room(1, 1 << 20))
         kinds = [kind for kind, _ in slow.frames()]
         stopping.join(TIMEOUT)
     assert DATA in kinds
@@ -238,129 +204,3 @@ def test_connections_beyond_the_limit_are_closed_and_a_probe_of_its_own_still_an
 def lets_in(address: str) -> bool:
     with http2.http2(address) as connection:
         return next(connection.frames(), None) is not None
-
-
-def test_a_connection_is_told_how_many_streams_it_may_have(toy_models: Path) -> None:
-    """Without that limit gRPC has no protection from rapid resets."""
-    with serving(toy_models, max_waiting_calls=2_000) as app, http2.http2(app.address) as caller:
-        kind, content = next(caller.frames())
-    assert kind == SETTINGS
-    assert http2.announced(content)[http2.MAX_STREAMS] == 8_000
-
-
-@pytest.mark.parametrize("path", [SERVICE + "Predict", f"/{HEALTH}/Watch", SERVICE + "PredictStream"])
-def test_rapid_reset_stops_nobody(toy_models: Path, path: str) -> None:
-    with serving(toy_models) as app, http2.http2(app.address) as attacker:
-        reader = threading.Thread(target=lambda: list(attacker.frames()))
-        reader.start()
-        with suppress(OSError):  # cut off: the better for everybody
-            for first in range(1, 20_000, 200):
-                streams = range(first, first + 200, 2)
-                attacker.send(*(http2.call(s, path) + http2.reset(s) for s in streams))
-        # a message that is late because of the flood may be given up, which this client tries again
-        patient = RetryPolicy(max_attempts=5, initial_backoff=1.0)
-        with PricingClient(app.address, timeout=TIMEOUT, retry=patient) as other:
-            assert other.predict(FEATURES).currency == "EUR"
-        with connect(app.address) as probe:
-            assert probe.check() == SERVING
-        attacker.close()
-        reader.join(TIMEOUT)
-        assert_idle(app)
-
-
-PINGS = [frame(PING, b"12345678")] * 100
-WAITING = [http2.call(1, f"/{HEALTH}/Watch"), http2.message(1, b"")]
-
-
-@pytest.mark.parametrize("calls", [[], WAITING], ids=["without a call", "during a call"])
-def test_a_flood_of_pings_is_cut_off(toy_models: Path, calls: list[bytes]) -> None:
-    with serving(toy_models) as app, http2.http2(app.address) as attacker:
-        attacker.send(*calls, *PINGS)
-        kinds = [kind for kind, _ in attacker.frames()]
-        assert_served(app.address)
-    assert GOAWAY in kinds
-
-
-def test_pings_no_more_often_than_allowed_are_answered(
-    toy_models: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(listener, "_PING_MS", 0)
-    with serving(toy_models) as app, http2.http2(app.address) as caller:
-        caller.send(*WAITING, *PINGS)
-        answers = (kind for kind, _ in caller.frames() if kind in (PING, GOAWAY))
-        assert set(islice(answers, len(PINGS))) == {PING}
-        caller.send(*PINGS)
-        assert set(islice(answers, len(PINGS))) == {PING}
-
-
-def test_compressed_messages_are_refused_unopened(toy_models: Path) -> None:
-    bomb = pb.PredictRequest(record=pb.Record(record_id="0" * (64 * MIB)))
-    assert len(gzip.compress(bomb.SerializeToString())) < MIB
-    with server_process(*free_ports(toy_models)) as server, connect(server.address()) as wire:
-        wire.predict(REQUEST)
-        before = resident(server.pid)
-        for request in (bomb, REQUEST):
-            with pytest.raises(grpc.RpcError) as caught:
-                wire.stub.Predict(request, timeout=TIMEOUT, compression=grpc.Compression.Gzip)
-            assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-        assert resident(server.pid) < before + 16 * MIB
-        assert wire.predict(REQUEST).currency_code == "EUR"
-
-
-EMPTY_RECORDS = b"\x0a\x00" * (8 * MIB - 64)
-
-
-@pytest.mark.parametrize("method", ["Predict", "PredictBatch", "PredictStream"])
-def test_sixteen_mebibytes_of_empty_records_are_refused_before_they_take_memory(
-    toy_models: Path, method: str
-) -> None:
-    with server_process(*free_ports(toy_models)) as server, connect(server.address()) as wire:
-        wire.predict(REQUEST)
-        before = resident(server.pid)
-        if method == "PredictStream":
-            call: Any = wire.channel.stream_stream(SERVICE + method)
-            hostile = delimited(2, delimited(3, EMPTY_RECORDS))
-            refusal = refused(
-                lambda: list(call(iter([opening().SerializeToString(), hostile]), timeout=TIMEOUT))
-            )
-        else:
-            hostile = delimited(3 if method == "Predict" else 5, EMPTY_RECORDS)
-            refusal = refused(lambda: wire.raw(method, hostile))
-        assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
-        assert refusal.reason == "ROW_LIMIT_EXCEEDED"
-        assert resident(server.pid) < before + 80 * MIB
-        assert wire.predict(REQUEST).currency_code == "EUR"
-
-
-def delimited(number: int, content: bytes) -> bytes:
-    """A length-delimited field."""
-    size, length = len(content), b""
-    while size > 0x7F:
-        length += bytes([size & 0x7F | 0x80])
-        size >>= 7
-    return bytes([number << 3 | 2]) + length + bytes([size]) + content
-
-
-@pytest.mark.parametrize("size", [9_000, 20_000, 200_000])
-def test_metadata_too_long_for_grpc_is_refused_and_the_connection_lives(toy_models: Path, size: int) -> None:
-    with serving(toy_models) as app, connect(app.address) as wire:
-        codes = set()
-        for _ in range(20):
-            try:
-                wire.stub.Predict(REQUEST, timeout=TIMEOUT, metadata=[("x-long", "x" * size)])
-                codes.add(grpc.StatusCode.OK)
-            except grpc.RpcError as error:
-                codes.add(error.code())
-            assert wire.predict(REQUEST).currency_code == "EUR"
-        assert_idle(app)
-    # between 8 and 16 KiB gRPC refuses some, by chance
-    assert codes <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
-    assert size < 16_384 or codes == {grpc.StatusCode.RESOURCE_EXHAUSTED}
-
-
-def test_columns_are_still_priced_at_the_row_limit_with_a_name_for_each_row(toy_models: Path) -> None:
-    with serving(toy_models) as app, connect(app.address) as wire:
-        table = columns([record()] * 10_000)
-        table.record_ids.extend(f"record {n}" for n in range(10_000))
-        answer = wire.predict_batch(pb.PredictBatchRequest(columns=table))
-        assert answer.predictions.row_count == 10_000

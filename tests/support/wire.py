@@ -120,6 +120,11 @@ def record(**features: float | str | None) -> pb.Record:
     )
 
 
+def opening() -> pb.PredictStreamRequest:
+    """The first message of a stream."""
+    return pb.PredictStreamRequest(open=pb.StreamOpen())
+
+
 def empty_record() -> pb.Record:
     """A record without any feature."""
     return pb.Record()
