@@ -19,12 +19,13 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.access.roles import METHOD_ROLES, OPEN_METHODS, Role
 from ridgeline_server.app import App
+from ridgeline_server.transport.rpc import ServiceHandler, UnknownMethods
 from support.identities import Identities
 from support.process import failed_start, free_ports, server_process
 from support.scrape import Scrape
 from support.servers import ANY_PORT, serving
 from support.status import refused
-from support.tokens import Tokens
+from support.tokens import Tokens, secret_in
 from support.wire import SERVICE, TIMEOUT, Wire, connect, record
 
 REQUEST = pb.PredictRequest(record=record())
@@ -90,7 +91,12 @@ def answer_of(call: Callable[[], object]) -> tuple[grpc.StatusCode, str]:
 
 
 def test_every_registered_method_has_its_place_in_the_table(guarded: App) -> None:
-    handled = {name for service in guarded._listener._services for name in service._handlers}
+    grpcs: Any = guarded._listener._server
+    itself, *services, unknown = grpcs._state.generic_handlers
+    assert list(itself._method_handlers) == [guarded._listener._self_call._method]
+    assert {type(service) for service in services} == {ServiceHandler}
+    assert (type(unknown), grpcs._state.registered_method_handlers) == (UnknownMethods, {})
+    handled = {name for service in services for name in service._handlers}
     assert handled == METHOD_ROLES.keys() | OPEN_METHODS
     assert not METHOD_ROLES.keys() & OPEN_METHODS
 
@@ -152,17 +158,19 @@ def test_without_a_file_everybody_may_call(toy_models: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("method", ["Predict", "PredictBatch", "DescribeModel"])
+@pytest.mark.parametrize("method", ["Predict", "PredictBatch", "DescribeModel", "PredictStream"])
+@pytest.mark.parametrize("values", [[], ["Bearer x"]], ids=["no token", "a wrong one"])
 def test_a_refused_caller_never_waits_for_its_message_on_a_thread_of_the_pool(
-    guarded: App, wire: Wire, method: str
+    guarded: App, wire: Wire, values: list[str], method: str
 ) -> None:
-    parked: list[object] = []
-    pool = guarded._listener._pool
-    pool.submit = lambda *call, **_: parked.append(call)  # type: ignore[method-assign,assignment]
-    silent = [wire.header_only(method) for _ in range(8)]
+    taken: list[object] = []
+    for pool in (guarded._listener._pool, guarded._listener._streams):
+        pool.submit = lambda *call, **_: taken.append(call)  # type: ignore[method-assign,assignment]
+    metadata = [("authorization", value) for value in values]
+    silent = [wire.header_only(method, metadata=metadata) for _ in range(8)]
     codes = {caller.call.exception(TIMEOUT).code() for caller in silent}
     assert codes == {grpc.StatusCode.UNAUTHENTICATED}
-    assert parked == []
+    assert taken == []
 
 
 def test_a_file_that_changes_is_read_again_and_a_broken_one_is_not_taken(
@@ -287,7 +295,7 @@ def test_a_server_never_shows_a_token(
     assert logged
     assert any("'caller': 'audit'" in line for line in logged)
     shown = "\n".join([*told, *logged, page])
-    assert [token for token in (*tokens.of.values(), wrong) if token.split("_", 2)[2] in shown] == []
+    assert [token for token in (*tokens.of.values(), wrong) if secret_in(token) in shown] == []
     carried = {value for series, _ in Scrape.of(guarded).series() for _, value in series[1]}
     assert not carried & tokens.of.keys()
 

@@ -1,64 +1,38 @@
-"""Slow, silent, many or malicious callers: others are served meanwhile, and what was held is free after."""
+"""Slow, silent or many callers: others are served meanwhile, and what was held is free after."""
 
 from __future__ import annotations
 
-import gzip
+import resource
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
 
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_client import PricingClient
-from ridgeline_server.app import App
-from ridgeline_server.transport import watches
+from ridgeline_server.transport import listener, rpc, watches
+from ridgeline_server.transport.call import Call
 from support import http2
-from support.http2 import GOAWAY, PING, SETTINGS, frame
+from support.http2 import DATA, PING, SETTINGS, frame
+from support.neighbours import HEALTH, NOT_SERVING, REQUEST, SERVING, assert_idle, assert_served
 from support.process import free_ports, server_process
-from support.servers import serving
-from support.status import refused
-from support.wire import FEATURES, SERVICE, TIMEOUT, Wire, columns, connect, record
-
-REQUEST = pb.PredictRequest(record=record())
-HEALTH = "grpc.health.v1.Health"
-SERVING = 1
-MIB = 1 << 20
-
-
-def assert_served(address: str) -> None:
-    """Somebody else's price and health."""
-    with connect(address) as other:
-        assert other.predict(REQUEST).currency_code == "EUR"
-        assert other.check() == SERVING
-
-
-def assert_idle(app: App) -> None:
-    """No call holds a thread."""
-    listener = app._listener
-    for pool in (listener._pool, listener._streams, listener.health._checks, listener.health._watching):
-        assert pool.wait_idle(TIMEOUT)
+from support.servers import new_app, serving
+from support.wire import SERVICE, TIMEOUT, Wire, connect, opening
 
 
 def descriptors(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-def resident(pid: int) -> int:
-    """Bytes of memory a process has, and at its most had."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024
-
-
 @pytest.mark.parametrize("method", ["Check", "Watch"])
 def test_probes_that_send_nothing_are_ended_and_hold_up_no_other_probe(toy_models: Path, method: str) -> None:
     with serving(toy_models) as app, connect(app.address) as silent:
         probes = [silent.header_only(method, service=HEALTH) for _ in range(100)]
+        silent.predict(REQUEST)  # same connection: they are queued by now
         assert_served(app.address)
         with connect(app.address) as other:
             assert next(other.watch()).status == SERVING
@@ -92,19 +66,31 @@ def admitted(wire: Wire) -> int:
                 raise
 
 
-def test_a_watch_that_takes_no_bytes_holds_up_neither_others_nor_the_end(toy_models: Path) -> None:
-    with serving(toy_models) as app, http2.http2(app.address) as deaf:
+def test_watches_that_take_no_bytes_hold_up_neither_the_news_nor_the_end(toy_models: Path) -> None:
+    app = new_app(toy_models)
+    app.listen()
+    with http2.http2(app.address) as deaf, connect(app.address) as other:
         deaf.send(http2.settings(window=0))
         for stream in range(1, 80, 2):
             deaf.send(http2.call(stream, f"/{HEALTH}/Watch"), http2.message(stream, b""))
         deaf.send(frame(PING, b"12345678"))
         pinged = (kind for kind, _ in deaf.frames() if kind == PING)
         next(pinged)
-        with connect(app.address) as other:
-            states = other.watch()
-            assert next(states).status == SERVING
-            app.stop()
-            assert next(states).status != SERVING
+        states = other.watch()
+        assert next(states).status == NOT_SERVING
+        app.load()
+        assert next(states).status == SERVING
+        app.stop()
+
+
+def test_a_watch_that_has_ended_is_forgotten(toy_models: Path) -> None:
+    with serving(toy_models) as app, connect(app.address) as wire:
+        watchers = app._listener.health._watches._watchers
+        states = wire.watch()
+        assert next(states).status == SERVING
+        assert len(watchers) == 1
+        states.cancel()
+        wait_until(lambda: not watchers)
 
 
 def test_callers_who_do_not_read_their_streams_lose_them(toy_models: Path) -> None:
@@ -112,7 +98,8 @@ def test_callers_who_do_not_read_their_streams_lose_them(toy_models: Path) -> No
     with serving(toy_models, **limits) as app, ExitStack() as stack:
         deaf = [stack.enter_context(connect(app.address)) for _ in range(3)]
         calls = [NeverReads(wire) for wire in deaf]
-        assert all(call.sending.wait(TIMEOUT) for call in calls)
+        for call in calls:
+            call.wait_begun()
         assert_idle(app)
         with connect(app.address) as other:
             answers = other.stub.PredictStream(iter([opening(), chunk(0)]), timeout=TIMEOUT)
@@ -125,10 +112,15 @@ class NeverReads:
     """A stream that asks for more than fits between two ends, and reads nothing."""
 
     def __init__(self, wire: Wire) -> None:
-        self.sending = threading.Event()
+        self._sending = threading.Event()
         self._left = threading.Event()
         # longer than the test waits: it must not be the caller's own deadline that ends it
         self._call = wire.stub.PredictStream(self._messages(), timeout=10 * TIMEOUT)
+
+    def wait_begun(self) -> None:
+        """Wait until the server has let it in and chunks are on their way."""
+        self._call.initial_metadata()
+        assert self._sending.wait(TIMEOUT)
 
     def leave(self) -> None:
         self._left.set()
@@ -140,11 +132,7 @@ class NeverReads:
         while not self._left.is_set():
             yield chunk(sequence, 10_000)
             sequence += 1
-            self.sending.set()
-
-
-def opening() -> pb.PredictStreamRequest:
-    return pb.PredictStreamRequest(open=pb.StreamOpen())
+            self._sending.set()
 
 
 def chunk(sequence: int, rows: int = 1) -> pb.PredictStreamRequest:
@@ -154,44 +142,67 @@ def chunk(sequence: int, rows: int = 1) -> pb.PredictStreamRequest:
     return pb.PredictStreamRequest(chunk=pb.Chunk(sequence=sequence, columns=table))
 
 
-def test_a_slow_reader_whose_answer_is_on_its_way_keeps_it_when_the_server_drains(toy_models: Path) -> None:
-    with serving(toy_models, drain_grace_s=TIMEOUT) as app, connect(app.address) as wire:
-        answers = wire.stub.PredictStream(iter([opening(), chunk(0, 10_000)]), timeout=TIMEOUT)
-        assert next(answers).WhichOneof("message") == "opened"
+def test_a_slow_reader_whose_answer_is_on_its_way_keeps_it_when_the_server_drains(
+    toy_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered, waited_for = threading.Event(), threading.Event()
+    monkeypatch.setattr(Call, "answered", lambda _: answered.set())
+    monkeypatch.setattr(rpc, "_let_finish", waited_for.set)
+    with serving(toy_models, drain_grace_s=TIMEOUT) as app, http2.http2(app.address) as slow:
+        slow.send(http2.settings(window=0), http2.call(1, SERVICE + "PredictStream"))
+        slow.send(http2.message(1, opening().SerializeToString()))
+        assert answered.wait(TIMEOUT)
         stopping = threading.Thread(target=app.stop)
         stopping.start()
-        kinds = read(answers)
+        assert waited_for.wait(TIMEOUT)
+        slow.send(http2.room(1, 1 << 20))
+        kinds = [kind for kind, _ in slow.frames()]
         stopping.join(TIMEOUT)
-    assert kinds in ([], ["result"])
-
-
-def read(answers: Any) -> list[str]:
-    """Kinds of the messages that come until a server that drains ends them."""
-    return [message.WhichOneof("message") for message in until_unavailable(answers)]
-
-
-def until_unavailable(answers: Any) -> Iterator[Any]:
-    with pytest.raises(grpc.RpcError, match="UNAVAILABLE"):
-        yield from answers
+    assert DATA in kinds
 
 
 def test_a_thousand_connections_and_as_many_silent_sockets_keep_nobody_out(toy_models: Path) -> None:
     flags = [*free_ports(toy_models), "--max-connections", "2500"]
-    with server_process(*flags) as server, ExitStack() as sockets:
+    with ExitStack() as stack:
+        with few_descriptors():
+            server = stack.enter_context(server_process(*flags))
+        sockets = stack.enter_context(ExitStack())
         address = server.address()
         assert_served(address)
         before = descriptors(server.pid)
         callers = [sockets.enter_context(http2.http2(address)) for _ in range(400)]
         for caller in callers:
             assert next(caller.frames())[0] == SETTINGS
-        host, _, port = address.rpartition(":")
         for _ in range(600):
-            sockets.enter_context(socket.create_connection((host, int(port)), TIMEOUT))
+            sockets.enter_context(silent_socket(address))
         assert_served(address)
         assert descriptors(server.pid) >= before + 400
         sockets.close()
         assert_served(address)
         wait_until(lambda: descriptors(server.pid) <= before + 8)
+
+
+@contextmanager
+def few_descriptors() -> Iterator[None]:
+    """A process that is started in the block may open few files until it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def silent_socket(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host, int(port)), TIMEOUT)
+
+
+def test_a_socket_that_stays_silent_is_closed(toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "_HANDSHAKE_MS", 100)
+    with serving(toy_models) as app, silent_socket(app.address) as silent:
+        while silent.recv(1 << 16):
+            pass
 
 
 def wait_until(true: Callable[[], bool]) -> None:
@@ -220,103 +231,3 @@ def test_connections_beyond_the_limit_are_closed_and_a_probe_of_its_own_still_an
 def lets_in(address: str) -> bool:
     with http2.http2(address) as connection:
         return next(connection.frames(), None) is not None
-
-
-@pytest.mark.parametrize("path", [SERVICE + "Predict", f"/{HEALTH}/Watch", SERVICE + "PredictStream"])
-def test_rapid_reset_stops_nobody(toy_models: Path, path: str) -> None:
-    with serving(toy_models) as app, http2.http2(app.address) as attacker:
-        reader = threading.Thread(target=lambda: list(attacker.frames()))
-        reader.start()
-        with suppress(OSError):  # cut off: the better for everybody
-            for first in range(1, 20_000, 200):
-                streams = range(first, first + 200, 2)
-                attacker.send(*(http2.call(s, path) + http2.reset(s) for s in streams))
-        # a message that is late because of the flood may be given up, which this client tries again
-        with PricingClient(app.address, timeout=TIMEOUT) as other:
-            assert other.predict(FEATURES).currency == "EUR"
-        with connect(app.address) as probe:
-            assert probe.check() == SERVING
-        attacker.close()
-        reader.join(TIMEOUT)
-        assert_idle(app)
-
-
-def test_a_flood_of_pings_is_cut_off(toy_models: Path) -> None:
-    with serving(toy_models) as app, http2.http2(app.address) as attacker:
-        attacker.send(*(frame(PING, b"12345678") for _ in range(100)))
-        kinds = [kind for kind, _ in attacker.frames()]
-        assert_served(app.address)
-    assert kinds[-1] == GOAWAY
-
-
-def test_compressed_messages_are_refused_unopened(toy_models: Path) -> None:
-    bomb = pb.PredictRequest(record=pb.Record(record_id="0" * (64 * MIB)))
-    assert len(gzip.compress(bomb.SerializeToString())) < MIB
-    with server_process(*free_ports(toy_models)) as server, connect(server.address()) as wire:
-        wire.predict(REQUEST)
-        before = resident(server.pid)
-        for request in (bomb, REQUEST):
-            with pytest.raises(grpc.RpcError) as caught:
-                wire.stub.Predict(request, timeout=TIMEOUT, compression=grpc.Compression.Gzip)
-            assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-        assert resident(server.pid) < before + 16 * MIB
-        assert wire.predict(REQUEST).currency_code == "EUR"
-
-
-EMPTY_RECORDS = b"\x0a\x00" * (8 * MIB - 64)
-
-
-@pytest.mark.parametrize("method", ["Predict", "PredictBatch", "PredictStream"])
-def test_sixteen_mebibytes_of_empty_records_are_refused_before_they_take_memory(
-    toy_models: Path, method: str
-) -> None:
-    with server_process(*free_ports(toy_models)) as server, connect(server.address()) as wire:
-        wire.predict(REQUEST)
-        before = resident(server.pid)
-        if method == "PredictStream":
-            call: Any = wire.channel.stream_stream(SERVICE + method)
-            hostile = delimited(2, delimited(3, EMPTY_RECORDS))
-            refusal = refused(
-                lambda: list(call(iter([opening().SerializeToString(), hostile]), timeout=TIMEOUT))
-            )
-        else:
-            hostile = delimited(3 if method == "Predict" else 5, EMPTY_RECORDS)
-            refusal = refused(lambda: wire.raw(method, hostile))
-        assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
-        assert refusal.reason == "ROW_LIMIT_EXCEEDED"
-        assert resident(server.pid) < before + 80 * MIB
-        assert wire.predict(REQUEST).currency_code == "EUR"
-
-
-def delimited(number: int, content: bytes) -> bytes:
-    """A length-delimited field."""
-    size, length = len(content), b""
-    while size > 0x7F:
-        length += bytes([size & 0x7F | 0x80])
-        size >>= 7
-    return bytes([number << 3 | 2]) + length + bytes([size]) + content
-
-
-@pytest.mark.parametrize("size", [9_000, 20_000, 200_000])
-def test_metadata_too_long_for_grpc_is_refused_and_the_connection_lives(toy_models: Path, size: int) -> None:
-    with serving(toy_models) as app, connect(app.address) as wire:
-        codes = set()
-        for _ in range(20):
-            try:
-                wire.stub.Predict(REQUEST, timeout=TIMEOUT, metadata=[("x-long", "x" * size)])
-                codes.add(grpc.StatusCode.OK)
-            except grpc.RpcError as error:
-                codes.add(error.code())
-            assert wire.predict(REQUEST).currency_code == "EUR"
-        assert_idle(app)
-    # between 8 and 16 KiB gRPC refuses some, by chance
-    assert codes <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
-    assert size < 16_384 or codes == {grpc.StatusCode.RESOURCE_EXHAUSTED}
-
-
-def test_columns_are_still_priced_at_the_row_limit_with_a_name_for_each_row(toy_models: Path) -> None:
-    with serving(toy_models) as app, connect(app.address) as wire:
-        table = columns([record()] * 10_000)
-        table.record_ids.extend(f"record {n}" for n in range(10_000))
-        answer = wire.predict_batch(pb.PredictBatchRequest(columns=table))
-        assert answer.predictions.row_count == 10_000

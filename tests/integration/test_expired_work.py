@@ -70,8 +70,10 @@ def test_a_call_that_waits_too_long_is_told_so_and_never_computed(
         working = wire.stub.Predict.future(REQUEST, timeout=TIMEOUT)
         gate.wait_entered()
         minutes_ago = SimpleNamespace(perf_counter=lambda: time.perf_counter() - 61.0)
-        monkeypatch.setattr(rpc, "time", minutes_ago)  # when the next calls came
+        monkeypatch.setattr(rpc, "time", minutes_ago)  # when the next call came
         waiting = wire.stub.Predict.future(REQUEST, timeout=deadline)
+        wire.check()  # same connection: the call has come by now
+        monkeypatch.setattr(rpc, "time", time)
         gate.open()
         refusal = refused(waiting.result)
         assert working.result().currency_code == "EUR"

@@ -8,7 +8,8 @@ from concurrent import futures
 from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -17,6 +18,8 @@ import pytest
 
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.app import App
+from ridgeline_server.ops import OpsServer
+from ridgeline_server.supervisor.worker import Worker
 from ridgeline_server.transport.health import CHECK
 from ridgeline_server.transport.self_call import SelfCall
 from support import http2
@@ -70,8 +73,9 @@ def test_a_server_whose_serving_thread_has_died_is_not_live(
         app._ops.stop()  # the rest cannot be stopped any more
 
 
-def test_a_server_that_loads_or_drains_is_live(toy_models: Path) -> None:
-    app = new_app(toy_models, ops_address=ANY_PORT)
+@pytest.mark.parametrize("workers", [1, 2])  # one of several begins to answer once it has loaded
+def test_a_server_that_loads_or_drains_is_live(toy_models: Path, workers: int) -> None:
+    app = new_app(toy_models, ops_address=ANY_PORT, workers=workers)
     app.listen()
     try:
         impatient(app, TIMEOUT)
@@ -92,6 +96,7 @@ def test_a_server_that_is_overloaded_is_live(toy_models: Path, monkeypatch: pyte
         calls = [wire.stub.Predict.future(REQUEST, timeout=TIMEOUT) for _ in range(20)]
         gate.wait_entered()
         silent = [wire.header_only("Check", service="grpc.health.v1.Health") for _ in range(40)]
+        next(wire.watch())  # same connection: they are queued by now
         assert live(app)[0] == HTTPStatus.OK
         gate.open()
         assert {call.exception(TIMEOUT) is None for call in calls} == {True, False}
@@ -107,6 +112,17 @@ def test_thousands_of_silent_probes_make_nobody_think_a_server_is_dead(toy_model
         with connect(app.address) as other:
             assert live(app)[0] == HTTPStatus.OK
             assert other.check() == SERVING
+
+
+def test_to_its_supervisor_a_worker_that_says_it_is_not_live_has_not_answered() -> None:
+    ops = OpsServer(ANY_PORT, lambda: (True, "serving"), lambda: "a call to itself was not answered")
+    ops.start()
+    try:
+        worker = cast("Worker", SimpleNamespace(ops_address=ops.address))
+        assert Worker.ask(worker, "/livez") is None
+        assert Worker.ask(worker, "/readyz") == "serving\n"
+    finally:
+        ops.stop()
 
 
 def test_what_was_found_holds_for_a_second(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,19 +12,12 @@ import grpc
 import pytest
 
 from ridgeline.v1 import pricing_service_pb2 as pb
-from ridgeline_server.app import App
-from ridgeline_server.transport.pool import ParkingPool
 from support.gate import Gate
+from support.neighbours import HEALTH, NOT_SERVING, REQUEST, SERVING, assert_idle
 from support.servers import new_app, serving
-from support.wire import TIMEOUT, Wire, connect, record
+from support.wire import TIMEOUT, Wire, connect
 
-REQUEST = pb.PredictRequest(record=record())
-NOT_SERVING, SERVING = 2, 1
 THREADS = 3
-
-
-def pool_of(app: App) -> ParkingPool:
-    return app._listener._pool
 
 
 @pytest.fixture
@@ -34,15 +27,11 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     gate.open()
 
 
-def assert_idle(app: App) -> None:
-    assert pool_of(app).wait_idle(TIMEOUT)
-    assert pool_of(app).backlog == 0
-
-
 def test_more_silent_callers_than_threads_do_not_stop_service(toy_models: Path) -> None:
     limits = {"active_threads": 1, "max_threads": THREADS, "message_timeout_s": 0.1}
     with serving(toy_models, **limits) as app, connect(app.address) as silent, connect(app.address) as wire:
         callers = [silent.header_only("Predict") for _ in range(4 * THREADS)]
+        silent.check()  # same connection: they are queued by now
         assert wire.predict(REQUEST).currency_code == "EUR"
         assert wire.check() == SERVING
         codes = {c.call.exception(TIMEOUT).code() for c in callers}
@@ -55,6 +44,7 @@ def test_silent_callers_cannot_use_up_all_threads_however_long_they_may_take(toy
     limits = {"max_threads": 8, "message_timeout_s": 3600}
     with serving(toy_models, **limits) as app, connect(app.address) as silent, connect(app.address) as wire:
         callers = [silent.header_only("Predict") for _ in range(64)]
+        silent.check()
         assert wire.predict(REQUEST).currency_code == "EUR"
         assert len(callers) == 64
 
@@ -62,7 +52,8 @@ def test_silent_callers_cannot_use_up_all_threads_however_long_they_may_take(toy
 @pytest.mark.parametrize("method", ["Check", "Watch"])
 def test_a_silent_probe_does_not_stop_other_probes(toy_models: Path, method: str) -> None:
     with serving(toy_models) as app, connect(app.address) as silent, connect(app.address) as wire:
-        probes = [silent.header_only(method, service="grpc.health.v1.Health") for _ in range(2)]
+        probes = [silent.header_only(method, service=HEALTH) for _ in range(2)]
+        silent.predict(REQUEST)
         assert wire.check() == SERVING
         assert next(wire.watch()).status == SERVING
         assert len(probes) == 2
@@ -76,6 +67,7 @@ def test_idle_reflection_streams_do_not_stop_service(toy_models: Path) -> None:
         connect(app.address) as wire,
     ):
         streams = [idle.header_only("ServerReflectionInfo", service=service) for _ in range(6)]
+        idle.check()
         assert wire.predict(REQUEST).currency_code == "EUR"
         assert len(streams) == 6
 

@@ -152,6 +152,15 @@ def test_the_rate_of_one_caller_is_not_that_of_another(wire: Wire, tokens: Token
     assert len(wire.stub.PredictBatch(batch(100), **credential(tokens, "shop")).predictions.price) == 100
 
 
+def test_a_change_of_the_file_gives_nobody_more(wire: Wire, limited: App, tokens: Tokens) -> None:
+    mine = credential(tokens, "batch")
+    wire.stub.PredictBatch(batch(RATE), **mine)
+    tokens.enter("new", Role.PREDICT)
+    assert limited._tokens
+    limited._tokens.look()
+    assert exceeded(refused(partial(wire.stub.PredictBatch, batch(1), **mine))) == "100"
+
+
 def test_wrong_rows_count_and_oversized_batches_do_not(wire: Wire, tokens: Tokens) -> None:
     mine = credential(tokens, "batch")
     too_many = pb.PredictBatchRequest(rows=pb.Records(records=[record()] * 1_001))
@@ -222,22 +231,34 @@ def test_calls_beside_a_stream_that_owes_are_refused_until_it_does_not(
     assert list(stream.call) == []
 
 
-def test_a_stream_that_waits_for_its_rate_ends_with_a_drain_or_its_caller(
-    wire: Wire, limited: App, tokens: Tokens, clock: Clock
-) -> None:
-    mine = credential(tokens, "batch")
-    stream = Conversation(wire, **mine)
+def indebted(wire: Wire, tokens: Tokens, clock: Clock) -> Conversation:
+    """A stream that waits for its rate, and a clock that stands still."""
+    stream = Conversation(wire, **credential(tokens, "batch"))
     stream.send(1_000)
     assert stream.answer() == 1_000
-    left = wire.stub.PredictStream(iter([pb.PredictStreamRequest(open=pb.StreamOpen())]), **mine)
     clock.forget()
     stream.send(1)
-    clock.wait_read(8)
-    left.cancel()
+    clock.wait_read(3)
+    return stream
+
+
+def test_a_stream_that_waits_for_its_rate_ends_with_a_drain(
+    wire: Wire, limited: App, tokens: Tokens, clock: Clock
+) -> None:
+    stream = indebted(wire, tokens, clock)
     limited.stop()
     refusal = refused(lambda: list(stream.call))
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "NOT_READY")
     assert limited._listener._streams.wait_idle(TIMEOUT)
+
+
+def test_a_stream_that_waits_for_its_rate_ends_with_its_caller(
+    wire: Wire, limited: App, tokens: Tokens, clock: Clock
+) -> None:
+    stream = indebted(wire, tokens, clock)
+    stream.call.cancel()
+    assert limited._listener._streams.wait_idle(TIMEOUT)
+    stream.end()
 
 
 def test_our_client_waits_as_long_as_it_is_told(limited: App, tokens: Tokens, clock: Clock) -> None:

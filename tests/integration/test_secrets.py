@@ -12,15 +12,17 @@ import grpc
 import pytest
 
 from ridgeline.v1 import pricing_service_pb2 as pb
+from ridgeline_server.access.roles import Role
+from ridgeline_server.access.tokens import token_digest
 from ridgeline_server.config import Settings, as_flags
 from support import http2
 from support.process import free_ports, server_process
 from support.signed import new_keys, secret_of, signed_models
-from support.wire import SERVICE, TIMEOUT, Wire, connect, record
+from support.tokens import Tokens, made_entry, secret_in
+from support.wire import SERVICE, TIMEOUT, Metadata, Wire, connect, record
 
-BEARER = os.urandom(12).hex()
+API_KEY = os.urandom(12).hex()
 COLLECTOR = os.urandom(12).hex()
-METADATA = (("authorization", f"Bearer {BEARER}"), ("x-api-key", BEARER))
 ENVIRONMENT = {
     "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer {COLLECTOR}",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
@@ -34,19 +36,24 @@ def titles(pid: int) -> str:
     return " ".join(Path(f"/proc/{each}/cmdline").read_text() for each in (pid, *children))
 
 
-def refused(wire: Wire, request: pb.PredictRequest) -> str:
-    """All a caller is told who sends its secret along."""
+def sent(token: str) -> Metadata:
+    """What a caller sends along."""
+    return (("authorization", f"Bearer {token}"), ("x-api-key", API_KEY))
+
+
+def refused(wire: Wire, request: pb.PredictRequest, token: str) -> str:
+    """All a caller is told."""
     with pytest.raises(grpc.RpcError) as caught:
-        wire.stub.Predict(request, timeout=TIMEOUT, metadata=METADATA)
+        wire.stub.Predict(request, timeout=TIMEOUT, metadata=sent(token))
     error: Any = caught.value
     return f"{error} {error.initial_metadata()} {error.trailing_metadata()}"
 
 
-def unreadable(address: str) -> str:
+def unreadable(address: str, token: str) -> str:
     """All a caller is told whose secret has a byte behind it that is no UTF-8."""
     with http2.http2(address) as caller:
         caller.send(
-            http2.call(1, SERVICE + "Predict", {"authorization": f"Bearer {BEARER}".encode() + b"\xff"}),
+            http2.call(1, SERVICE + "Predict", {"authorization": f"Bearer {token}".encode() + b"\xff"}),
             http2.message(1, b""),
         )
         told = b""
@@ -63,18 +70,21 @@ def test_secrets_are_in_no_log_error_page_or_process_title(
 ) -> None:
     keys = new_keys(tmp_path)
     models = signed_models(toy_models, tmp_path / "models", keys)
+    tokens = Tokens(tmp_path / "tokens.json")
+    token, stranger = tokens.enter("shop", Role.PREDICT), made_entry("stranger", Role.PREDICT)[1]
     flags = [
-        *free_ports(models), "--require-signature", str(keys.public),
+        *free_ports(models), "--require-signature", str(keys.public), "--tokens", str(tokens.path),
         "--tracing", "--log-level", "debug", "--slow-call-s", "0.000001", "--workers", workers,
     ]  # fmt: skip
     with server_process(*flags, environment=ENVIRONMENT) as process:
         ops = process.wait_line(" on http://").rpartition("http://")[2].strip()
         address = process.address()
         with connect(address) as wire:
-            wire.stub.Predict(pb.PredictRequest(record=record()), timeout=TIMEOUT, metadata=METADATA)
-            told = refused(wire, pb.PredictRequest(model="none", record=record()))
-            told += refused(wire, pb.PredictRequest(record=record(nonsense=1.0)))
-        told += unreadable(address)
+            wire.stub.Predict(pb.PredictRequest(record=record()), timeout=TIMEOUT, metadata=sent(token))
+            told = refused(wire, pb.PredictRequest(model="none", record=record()), token)
+            told += refused(wire, pb.PredictRequest(record=record(nonsense=1.0)), token)
+            told += refused(wire, pb.PredictRequest(record=record()), stranger)
+        told += unreadable(address, token)
         seen = titles(process.pid)
         with urlopen(f"http://{ops}/metrics", timeout=TIMEOUT) as page:
             metrics = page.read().decode()
@@ -83,10 +93,10 @@ def test_secrets_are_in_no_log_error_page_or_process_title(
     assert "UNKNOWN_MODEL" in told + process.stderr
     assert "ridgeline_calls_total" in metrics
     assert "--require-signature" in seen
+    secrets = [API_KEY, COLLECTOR, secret_of(keys)[:16], token_digest(token)]
+    secrets += [secret_in(token), secret_in(stranger)]
     for place in (told, seen, metrics, process.stderr):
-        assert BEARER not in place
-        assert COLLECTOR not in place
-        assert secret_of(keys)[:16] not in place
+        assert [secret for secret in secrets if secret in place] == []
 
 
 def test_workers_are_handed_settings_and_no_setting_is_a_secret() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from ridgeline_export.signing import sign
 from ridgeline_server.engine.artifact import load
 from support.process import ServerProcess, failed_start, free_ports, server_process
 from support.signed import Keys, new_keys, secret_of, signed_models
@@ -43,8 +45,11 @@ def test_a_signed_version_is_served_and_the_key_is_said(models: Path, keys: Keys
             assert wire.ask("predict", record()).prediction.price > 0
 
 
-def test_each_worker_checks_for_itself(models: Path, keys: Keys) -> None:
+def test_each_worker_checks_for_itself_whenever_it_starts(models: Path, tmp_path: Path, keys: Keys) -> None:
     with serving_workers(models, "--require-signature", str(keys.public)) as workers:
+        sign(models / "toys" / "1", new_keys(tmp_path, "other").private)
+        os.kill(workers.pid(1), signal.SIGKILL)
+        workers.process.wait_line("manifest.sig does not sign manifest.json as it is")
         workers.process.tell(signal.SIGTERM)
         assert workers.process.wait() == 0
         assert workers.process.stderr.count(f"is signed by key {keys.id}") == len(workers.numbers())

@@ -127,3 +127,12 @@ def _wire_tricks(method: str, rng: random.Random) -> bytes:
             return b"\x0a\xff\xff\xff\xff\x07" + good
         case _:  # a varint that never ends
             return b"\x80" * rng.choice([1, 10, 11, 1_000])
+
+
+def delimited(number: int, content: bytes) -> bytes:
+    """A length-delimited field."""
+    size, length = len(content), b""
+    while size > 0x7F:
+        length += bytes([size & 0x7F | 0x80])
+        size >>= 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + content

@@ -8,8 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
 
+MAX_STREAMS = 3
+"""Number of the setting that says how many streams a connection may have."""
+
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 _END_STREAM, _END_HEADERS = 1, 4
 _CANCEL = 8
 _HEAD = struct.Struct(">BHBBI")  # length in 8 + 16 bits, type, flags, stream
@@ -94,10 +97,20 @@ def reset(stream: int) -> bytes:
     return frame(RST_STREAM, struct.pack(">I", _CANCEL), stream)
 
 
+def room(stream: int, count: int) -> bytes:
+    """So many more bytes of a stream are welcome."""
+    return frame(WINDOW_UPDATE, struct.pack(">I", count), stream)
+
+
 def settings(**values: int) -> bytes:
     """Settings: `window` is the room for bytes of each stream."""
     numbers = {"window": 4}
     return frame(SETTINGS, b"".join(struct.pack(">HI", numbers[n], v) for n, v in values.items()))
+
+
+def announced(content: bytes) -> dict[int, int]:
+    """The settings in a SETTINGS frame, by their numbers."""
+    return dict(struct.iter_unpack(">HI", content))
 
 
 def _sized(raw: bytes) -> bytes:

@@ -26,6 +26,11 @@ def made_entry(name: str, *roles: Role, **fields: Any) -> tuple[Entry, str]:
     return entry_of(name, *roles, **given), token
 
 
+def secret_in(token: str) -> str:
+    """The part of a token that nobody but its holder may ever see."""
+    return token.split("_", 2)[2]
+
+
 class Tokens:
     """A file of tokens that a test writes; `of` has each caller's token."""
 

@@ -22,6 +22,8 @@ TIMEOUT = 60.0
 DOORS = ("predict", "rows", "columns")
 """The ways of asking for a price: Predict and the two payload forms of PredictBatch."""
 
+Metadata = Sequence[tuple[str, str]]
+
 FEATURES: dict[str, float | str] = {
     "ram": 32.0,
     "screen": 11.0,
@@ -76,17 +78,20 @@ class Wire:
         """A unary method to call with any number of messages, as bytes."""
         return self.channel.stream_unary(f"/{service}/{method}" if service else SERVICE + method)
 
-    def header_only(self, method: str, sent: Sequence[bytes] = (), service: str = "") -> HeaderOnly:
+    def header_only(
+        self, method: str, sent: Sequence[bytes] = (), service: str = "", metadata: Metadata = ()
+    ) -> HeaderOnly:
         """Start a call that sends headers, `sent`, and then nothing."""
-        return HeaderOnly(self.raw_stream(method, service), sent)
+        return HeaderOnly(self.raw_stream(method, service), sent, metadata)
 
 
 class HeaderOnly:
     """A call whose caller does not go on until the call ends."""
 
-    def __init__(self, method: Any, sent: Sequence[bytes]) -> None:
+    def __init__(self, method: Any, sent: Sequence[bytes], metadata: Metadata) -> None:
         self._ended = threading.Event()
-        self.call = method.future(self._messages(sent), timeout=TIMEOUT)
+        # longer than tests wait: it must not be the caller's own deadline that ends it
+        self.call = method.future(self._messages(sent), timeout=10 * TIMEOUT, metadata=metadata)
         self.call.add_done_callback(lambda _: self._ended.set())
 
     def _messages(self, sent: Sequence[bytes]) -> Iterator[bytes]:
@@ -113,6 +118,11 @@ def record(**features: float | str | None) -> pb.Record:
         numeric={n: v for n, v in values.items() if isinstance(v, int | float)},
         categorical={n: v for n, v in values.items() if isinstance(v, str)},
     )
+
+
+def opening() -> pb.PredictStreamRequest:
+    """The first message of a stream."""
+    return pb.PredictStreamRequest(open=pb.StreamOpen())
 
 
 def empty_record() -> pb.Record:

@@ -163,6 +163,8 @@ _SHARED = (("grpc.so_reuseport", 1),)
 # callers whose authority is no longer trusted would stay at all.
 _COME_ANEW = (("grpc.max_connection_age_ms", 300_000),)
 
+_HANDSHAKE_MS = 10_000  # until a silent socket is closed; gRPC would wait two minutes
+_PING_MS = 30_000  # between a caller's pings; gRPC would cut off those that ping every minute
 _LINGER_S = 0.025  # from "written" as gRPC tells it to the kernel having it
 
 
@@ -204,10 +206,8 @@ def _options(settings: Settings) -> Sequence[tuple[str, int]]:
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
         # Uncompressed messages only: numbers do not shrink, and few bytes could become very many.
         ("grpc.compression_enabled_algorithms_bitset", 1),
-        # A silent socket is closed after ten seconds, not two minutes.
-        ("grpc.server_handshake_timeout_ms", 10_000),
-        # Clients may ping every 30 s; the default would cut those that ping every minute.
-        ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
+        ("grpc.http2.min_ping_interval_without_data_ms", _PING_MS),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
     )

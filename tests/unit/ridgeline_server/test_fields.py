@@ -8,6 +8,7 @@ from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.errors import InvalidInput, MalformedMessage
 from ridgeline_server.transport import fields
 from ridgeline_server.transport.fields import SHORT_BYTES, SPARE_FIELDS, FieldLimit
+from support.hostile import delimited
 
 MOST = 1_000
 LIMIT = FieldLimit(fields.PREDICT_STREAM, MOST)
@@ -17,16 +18,8 @@ LONG_NAME = "x" * SHORT_BYTES
 def nested(content: bytes, *numbers: int) -> bytes:
     """`content` as a field of a field, the innermost number first."""
     for number in numbers:
-        content = bytes([number << 3 | 2]) + _varint(len(content)) + content
+        content = delimited(number, content)
     return content
-
-
-def _varint(value: int) -> bytes:
-    done = b""
-    while value > 0x7F:
-        done += bytes([value & 0x7F | 0x80])
-        value >>= 7
-    return done + bytes([value])
 
 
 MANY = SHORT_BYTES  # fields of two bytes: twice as long as what is parsed unseen
