@@ -31,16 +31,26 @@ PERMISSION_DENIED = (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
 SERVING = 1
 
 
-@pytest.fixture
-def tokens(tmp_path: Path) -> Tokens:
-    """A caller for each role."""
-    tokens = Tokens(tmp_path / "tokens.json")
+def a_caller_for_each_role(folder: Path) -> Tokens:
+    tokens = Tokens(folder / "tokens.json")
     for role in Role:
         tokens.enter(role.value, role)
     return tokens
 
 
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
+    """A file that no test changes."""
+    return a_caller_for_each_role(tmp_path_factory.mktemp("tokens"))
+
+
 @pytest.fixture
+def changing(tmp_path: Path) -> Tokens:
+    """A file for one test to change."""
+    return a_caller_for_each_role(tmp_path)
+
+
+@pytest.fixture(scope="module")
 def guarded(toy_models: Path, tokens: Tokens) -> Iterator[App]:
     """A server that asks who calls."""
     settings = {"tokens": str(tokens.path), "reflection": True, "ops_address": ANY_PORT}
@@ -152,11 +162,10 @@ def test_without_a_file_everybody_may_call(toy_models: Path) -> None:
 
 @pytest.mark.parametrize("method", ["Predict", "PredictBatch", "DescribeModel"])
 def test_a_refused_caller_never_waits_for_its_message_on_a_thread_of_the_pool(
-    guarded: App, wire: Wire, method: str
+    guarded: App, wire: Wire, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parked: list[object] = []
-    pool = guarded._listener._pool
-    pool.submit = lambda *call, **_: parked.append(call)  # type: ignore[method-assign,assignment]
+    monkeypatch.setattr(guarded._listener._pool, "submit", lambda *call, **_: parked.append(call))
     silent = [wire.header_only(method) for _ in range(8)]
     codes = {caller.call.exception(TIMEOUT).code() for caller in silent}
     assert codes == {grpc.StatusCode.UNAUTHENTICATED}
@@ -164,39 +173,41 @@ def test_a_refused_caller_never_waits_for_its_message_on_a_thread_of_the_pool(
 
 
 def test_a_file_that_changes_is_read_again_and_a_broken_one_is_not_taken(
-    guarded: App, wire: Wire, tokens: Tokens, caplog: pytest.LogCaptureFixture
+    toy_models: Path, changing: Tokens, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    watch = guarded._tokens
-    assert watch is not None
-    new = tokens.enter("new", Role.PREDICT)
-    watch.look()
-    ask = partial(wire.stub.Predict, REQUEST, metadata=bearer(new), timeout=TIMEOUT)
-    assert answer_of(ask)[0] is grpc.StatusCode.OK
-    tokens.path.write_text("{")
-    watch.look()
-    watch.look()
-    assert answer_of(ask)[0] is grpc.StatusCode.OK
-    tokens.path.unlink()
-    watch.look()
-    assert answer_of(ask)[0] is grpc.StatusCode.OK
-    tokens.revoke("new")
-    watch.look()
-    assert answer_of(ask) == UNAUTHENTICATED
+    settings = {"tokens": str(changing.path), "ops_address": ANY_PORT}
+    with serving(toy_models, **settings) as app, connect(app.address) as wire:
+        watch = app._tokens
+        assert watch is not None
+        new = changing.enter("new", Role.PREDICT)
+        watch.look()
+        ask = partial(wire.stub.Predict, REQUEST, metadata=bearer(new), timeout=TIMEOUT)
+        assert answer_of(ask)[0] is grpc.StatusCode.OK
+        changing.path.write_text("{")
+        watch.look()
+        watch.look()
+        assert answer_of(ask)[0] is grpc.StatusCode.OK
+        changing.path.unlink()
+        watch.look()
+        assert answer_of(ask)[0] is grpc.StatusCode.OK
+        changing.revoke("new")
+        watch.look()
+        assert answer_of(ask) == UNAUTHENTICATED
+        reads = Scrape.of(app)
     errors = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
     assert len(errors) == 2
     assert all("is not taken, the tokens stay as they were" in text for text in errors)
-    reads = Scrape.of(guarded)
     assert reads.value("ridgeline_token_reads_total", outcome="taken") == 2
     assert reads.value("ridgeline_token_reads_total", outcome="refused") == 2
 
 
-def test_a_running_server_finds_the_change_by_itself(toy_models: Path, tokens: Tokens) -> None:
-    flags = [*free_ports(toy_models), "--tokens", str(tokens.path)]
+def test_a_running_server_finds_the_change_by_itself(toy_models: Path, changing: Tokens) -> None:
+    flags = [*free_ports(toy_models), "--tokens", str(changing.path)]
     with server_process(*flags) as process, connect(process.address()) as wire:
-        ask = partial(wire.stub.Predict, REQUEST, metadata=bearer(tokens.of["predict"]), timeout=TIMEOUT)
+        ask = partial(wire.stub.Predict, REQUEST, metadata=bearer(changing.of["predict"]), timeout=TIMEOUT)
         assert answer_of(ask)[0] is grpc.StatusCode.OK
-        tokens.revoke("predict")
+        changing.revoke("predict")
         process.wait_line("was read again")
         assert answer_of(ask) == UNAUTHENTICATED
 
@@ -246,23 +257,31 @@ def test_a_server_never_shows_a_token(
     assert not carried & tokens.of.keys()
 
 
-@pytest.fixture
-def with_subjects(toy_models: Path, tokens: Tokens) -> Iterator[Wire]:
-    """A server that also knows the certificate subject edge.example, for predict."""
+@pytest.fixture(scope="module")
+def with_edge(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
+    """A file that also knows the certificate subject edge.example, for predict."""
+    tokens = a_caller_for_each_role(tmp_path_factory.mktemp("edge"))
     tokens.enter("edge", Role.PREDICT, sha256=None, subject="edge.example")
-    settings = {"tokens": str(tokens.path), "reflection": True, "message_timeout_s": 3600}
+    return tokens
+
+
+@pytest.fixture(scope="module")
+def with_subjects(toy_models: Path, with_edge: Tokens) -> Iterator[Wire]:
+    """A server that knows tokens and subjects, without TLS."""
+    settings = {"tokens": str(with_edge.path), "reflection": True, "message_timeout_s": 3600}
     with serving(toy_models, **settings) as app, connect(app.address) as wire:
         yield wire
 
 
-@pytest.fixture
-def by_certificate(toy_models: Path, tokens: Tokens, tmp_path: Path) -> Iterator[dict[str, Wire]]:
+@pytest.fixture(scope="module")
+def by_certificate(
+    toy_models: Path, with_edge: Tokens, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Wire]]:
     """Callers who show their certificates: edge, who may predict, and a stranger."""
-    identities = Identities.of(tmp_path)
-    tokens.enter("edge", Role.PREDICT, sha256=None, subject="edge.example")
+    identities = Identities.of(tmp_path_factory.mktemp("certificates"))
     for name in ("edge", "stranger"):
         identities.write(name, identities.authority.issue(f"{name}.example"))
-    settings = {"tokens": str(tokens.path), "reflection": True, **identities.settings(mutual=True)}
+    settings = {"tokens": str(with_edge.path), "reflection": True, **identities.settings(mutual=True)}
     with serving(toy_models, **settings) as app:
         edge, stranger = (connect(app.address, identities.tls(name)) for name in ("edge", "stranger"))
         with edge as known, stranger as unknown:
@@ -271,14 +290,14 @@ def by_certificate(toy_models: Path, tokens: Tokens, tmp_path: Path) -> Iterator
 
 @pytest.mark.parametrize("method", sorted(METHOD_ROLES))
 def test_a_certificates_subject_is_judged_like_a_token(
-    by_certificate: dict[str, Wire], tokens: Tokens, method: str
+    by_certificate: dict[str, Wire], with_edge: Tokens, method: str
 ) -> None:
     ask, stranger = (
         partial(methods(by_certificate[name])[method], timeout=TIMEOUT) for name in ("edge", "stranger")
     )
     assert answer_of(ask) == (grpc.StatusCode.OK, "")
     assert answer_of(stranger) == UNAUTHENTICATED
-    assert answer_of(partial(stranger, metadata=bearer(tokens.of["predict"])))[0] is grpc.StatusCode.OK
+    assert answer_of(partial(stranger, metadata=bearer(with_edge.of["predict"])))[0] is grpc.StatusCode.OK
 
 
 @pytest.mark.parametrize("method", ["Predict", "PredictBatch", "DescribeModel", "PredictStream"])
