@@ -267,6 +267,9 @@ $(SUPPLY)/.installed: deploy/supply/requirements.lock
 	@$(SUPPLY)/bin/python $(PIP_INSTALL) $(LOCKED) $<
 	@touch $@
 
+.PHONY: environments
+environments: $(INSTALLED) $(PROTOC) $(FUZZ)/.installed $(SUPPLY)/.installed $(CLIENT_LOCKS:tests/compat/%.lock=.build/compat-%/.installed) ## Create every virtual environment that .ci/run needs
+
 $(UV):
 	$(call create-venv,.build/uv)
 	@.build/uv/bin/python $(PIP_INSTALL) uv==$(UV_VERSION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -328,6 +329,7 @@ def test_where_the_server_calls_itself_nobody_else_gets_prices(toy_models: Path,
 
 
 def private_addresses() -> set[str]:
-    """Where servers of this machine call themselves: every user can see it."""
-    found = re.findall(r"@(ridgeline-\w+)$", Path("/proc/net/unix").read_text(), re.MULTILINE)
-    return {f"unix-abstract:{name}" for name in found}
+    """Where servers of this process call themselves: every user of the machine can see it."""
+    own = {os.readlink(opened) for opened in Path("/proc/self/fd").iterdir() if opened.is_symlink()}
+    found = re.findall(r" (\d+) @(ridgeline-\w+)$", Path("/proc/net/unix").read_text(), re.MULTILINE)
+    return {f"unix-abstract:{name}" for inode, name in found if f"socket:[{inode}]" in own}
