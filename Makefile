@@ -172,9 +172,9 @@ openloop: $(if $(TARGET),$(INSTALLED),default-model) ## Open-loop load; RATE=100
 	  --connections $(or $(CONNECTIONS),4) $(if $(BATCH_ROWS),--rows $(BATCH_ROWS)) $(if $(TARGET),--target $(TARGET) $(TLS)) --models $(MODELS)
 
 .PHONY: callers
-callers: $(if $(TARGET),$(INSTALLED),default-model) ## Throughput and latency with 1 to CALLERS=256 callers, closed loop; SECONDS=4 TARGET WORKERS=2 FLAGS=--unpinned
+callers: $(if $(TARGET),$(INSTALLED),default-model) ## Throughput and latency with 1 to CALLERS=256 callers, closed loop; SECONDS=4 TARGET TLS WORKERS=2 FLAGS=--unpinned
 	@$(BIN)/python loadtests/callers.py --most $(or $(CALLERS),256) --seconds $(or $(SECONDS),4) $(if $(WORKERS),--workers $(WORKERS)) \
-	  $(FLAGS) $(if $(TARGET),--target $(TARGET)) --models $(MODELS)
+	  $(FLAGS) $(if $(TARGET),--target $(TARGET) $(TLS)) --models $(MODELS)
 
 .PHONY: neighbours
 neighbours: default-model ## Single prices alone and beside a stream that sends as fast as it can; ROUNDS=5 SECONDS=4 ROWS=10000

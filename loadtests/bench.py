@@ -18,13 +18,15 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import grpc
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
+from harness.bench_report import plain, show
 from harness.bench_rounds import Figures, Sample, figures, interleaved
 from harness.bench_sections import (
     RIDGELINE,
+    SECTIONS,
     Section,
     described,
     reply_sizes,
@@ -33,29 +35,38 @@ from harness.bench_sections import (
     servers_guarded,
     servers_without,
 )
+from harness.process_cpu import StealMeter, told_stolen
 from harness.server import RunningServer, ServerFailed, on_cpus, running_server, split_cpus
+from ridgeline_client import RidgelineError
 
 RECORDED = Path(__file__).parent / "bench.json"
 WORSE = 1.15
 
 Results = dict[str, dict[str, Figures]]
+"""Figures by server, by section."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print."""
     arguments = _arguments(argv)
     console = Console(stderr=arguments.json, highlight=False)
+    steal = StealMeter()
     try:
         results, units = _measured(arguments, console)
-    except ServerFailed as error:
+    except (RidgelineError, ServerFailed, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except grpc.RpcError as call:
+        print(f"error: a server ended a call with {call.code().name}: {call.details()}", file=sys.stderr)
+        return 1
     if arguments.json:
-        print(json.dumps({name: _plain(of) for name, of in results.items()}, indent=2))
+        print(json.dumps({name: plain(of) for name, of in results.items()}, indent=2))
     else:
-        _show(results, units, console)
+        show(results, units, console)
+    console.print(f"This machine: {told_stolen(steal.share())}", soft_wrap=True)
     if arguments.record:
-        RECORDED.write_text(json.dumps(_ratios(results), indent=2) + "\n")
+        # Sections that were not run keep their record: without one, --check would not look at them.
+        RECORDED.write_text(json.dumps(recorded_ratios() | _ratios(results), indent=2) + "\n")
     worse = worse_than_recorded(_ratios(results), recorded_ratios()) if arguments.check else []
     for problem in worse:
         print(problem, file=sys.stderr)
@@ -69,8 +80,9 @@ def recorded_ratios() -> dict[str, float]:
 
 
 def worse_than_recorded(found: dict[str, float], recorded: dict[str, float]) -> list[str]:
-    """Say which median ratios are more than 15% worse than the recorded ones."""
-    return [
+    """Say which median ratios are more than 15% worse than the recorded ones, and which have no record."""
+    unknown = [f"{name}: no ratio is recorded (--record)" for name in found if name not in recorded]
+    return unknown + [
         f"{name}: ratio {found[name]:.2f}, recorded {before:.2f}: more than {WORSE - 1:.0%} worse"
         for name, before in recorded.items()
         if name in found and found[name] > WORSE * before
@@ -85,14 +97,32 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", default="", help="the section whose name begins so")
     parser.add_argument("--features", action="store_true", help="the server beside itself without a feature")
     parser.add_argument(
-        "--slowed", action="store_true", help="a server that prices five times: --check fails"
+        "--slowed", action="store_true", help="a server that prices several times: --check fails"
     )
     parser.add_argument("--guarded", action="store_true", help="the server beside itself with tokens and TLS")
     parser.add_argument("--unpinned", action="store_true", help="let the system choose the CPUs")
     parser.add_argument("--check", action="store_true", help="compare with the recorded ratios")
     parser.add_argument("--record", action="store_true", help="record the ratios")
     parser.add_argument("--json", action="store_true", help="figures for machines")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    if problems := _problems(arguments):
+        parser.error("; ".join(problems))
+    return arguments
+
+
+def _problems(arguments: argparse.Namespace) -> list[str]:
+    problems = []
+    if arguments.rounds < 1 or not 0 < arguments.seconds <= 3600:
+        problems.append("give --rounds 1 or more and --seconds above 0, at most 3,600")
+    if (arguments.check or arguments.record) and (arguments.features or arguments.guarded):
+        problems.append(
+            "recorded ratios are to other servers: no --check, --record with --features, --guarded"
+        )
+    if arguments.record and arguments.slowed:
+        problems.append("a server slowed down is nothing to --record")
+    if not any(name.startswith(arguments.only) for name in SECTIONS):
+        problems.append(f"--only is {arguments.only!r}: expected the beginning of {' or '.join(SECTIONS)}")
+    return problems
 
 
 def _measured(arguments: argparse.Namespace, console: Console) -> tuple[Results, dict[str, str]]:
@@ -142,32 +172,6 @@ class _Run:
 
 def _ratios(results: Results) -> dict[str, float]:
     return {name: round(of[RIDGELINE].ratio, 3) for name, of in results.items()}
-
-
-def _plain(of: dict[str, Figures]) -> dict[str, dict[str, float]]:
-    return {kind: dataclasses.asdict(figures) for kind, figures in of.items()}
-
-
-def _show(results: Results, units: dict[str, str], console: Console) -> None:
-    console.width = max(console.width, 110)
-    table = Table("", "server", "CPU us", "ratio", "rounds from", "to", "a second", "p50 ms", "p99 ms")
-    for column in table.columns[2:]:
-        column.justify = "right"
-    for name, of in results.items():
-        for place, (kind, f) in enumerate(of.items()):
-            table.add_row(
-                f"{name}, a {units[name]}" if place == 0 else "",
-                kind,
-                f"{f.cpu_us:,.2f}",
-                f"{f.ratio:.2f}",
-                f"{f.ratio_low:.2f}",
-                f"{f.ratio_high:.2f}",
-                f"{f.rate:,.0f}",
-                f"{f.p50_us / 1000:.2f}",
-                f"{f.p99_us / 1000:.2f}",
-                end_section=place == len(of) - 1,
-            )
-    console.print(table)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Inject faults and print; returns 1 when an answer was wrong, or lost, or failed as none should."""
     plan = _plan(argv)
     console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, 150)  # in a file, too
     with tempfile.TemporaryDirectory() as scratch:
         report = run(plan, Path(scratch), lambda done: console.print(f"{done.seconds:6.1f} s  {done.fault}"))
     _show(report, console)

@@ -11,7 +11,6 @@ import locust  # noqa: F401  # first: it makes the standard library cooperative
 # isort: split
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,7 +21,7 @@ from rich.console import Console
 
 from harness import verdicts
 from harness.access import TLS_OPTIONS, add_tls
-from harness.gate_report import print_verdict, progress
+from harness.gate_report import limits, print_verdict, progress, told
 from harness.locust_run import LocustRun, locust_run
 from harness.options import LoadOptions
 from harness.server import ServerFailed, server_of
@@ -32,7 +31,7 @@ from harness.verdicts import Rule, Verdict
 from harness.windows import Window
 from ridgeline_client import RidgelineError
 
-SECONDS = {"steady": 120.0, "step": 60.0, "spike": 60.0, "soak": 600.0}
+SECONDS = {"steady": 250.0, "step": 60.0, "spike": 60.0, "soak": 600.0}
 USERS = {"steady": 16, "step": 128, "spike": 8, "soak": 16}
 SETTLING = 0.4
 """Share of each stage of a step or spike that is not counted."""
@@ -54,7 +53,7 @@ def main() -> int:
         print("interrupted", file=sys.stderr)
         return 2
     if arguments.json:
-        print(json.dumps(_told(arguments.shape, verdict), indent=2))
+        print(json.dumps(told(arguments.shape, verdict), indent=2))
     else:
         console = Console(highlight=False, soft_wrap=True)
         print_verdict(UNARY, verdict, console, together=arguments.shape in ("steady", "soak"))
@@ -117,15 +116,21 @@ def _measure(arguments: argparse.Namespace, address: str, pid: int | None) -> Ve
     tell = partial(print, file=sys.stderr if arguments.json else sys.stdout, flush=True)
     with locust_run(address, options, stages, pid) as run:
         windows = _windows(run, arguments) if len(stages) == 1 else _stage_windows(run, stages)
+        if arguments.shape == "steady":
+            tell(limits(_most_windows(arguments), arguments.window, rule))
+            return _judged_steady(_telling(windows, tell), _most_windows(arguments), rule)
         return _judged(arguments.shape, _telling(windows, tell), rule)
 
 
+def _most_windows(arguments: argparse.Namespace) -> int:
+    # A hair more, lest a window of 0.1 s be lost to rounding.
+    return int((arguments.seconds - arguments.warmup) / arguments.window + 1e-9)
+
+
 def _windows(run: LocustRun, arguments: argparse.Namespace) -> Iterator[Window]:
-    end_s = arguments.warmup
-    run.skip_until(end_s)
-    while end_s + arguments.window <= arguments.seconds:
-        end_s += arguments.window
-        yield run.measure_until(end_s)
+    run.skip_until(arguments.warmup)
+    for number in range(1, _most_windows(arguments) + 1):
+        yield run.measure_until(arguments.warmup + number * arguments.window)
 
 
 def _stage_windows(run: LocustRun, stages: tuple[Stage, ...]) -> Iterator[Window]:
@@ -142,32 +147,25 @@ def _telling(windows: Iterator[Window], tell: Callable[[str], None]) -> Iterator
         yield window
 
 
+def _judged_steady(windows: Iterator[Window], most: int, rule: Rule) -> Verdict:
+    seen: list[Window] = []
+    for window in windows:
+        seen.append(window)
+        if (verdict := verdicts.steady(seen, rule)) is not None:
+            return verdict
+        if verdicts.hopeless(seen, most, rule):
+            break
+    return verdicts.unsteady(seen, most, rule)
+
+
 def _judged(shape: str, windows: Iterator[Window], rule: Rule) -> Verdict:
     seen: list[Window] = []
     for window in windows:
         seen.append(window)
-        if shape == "steady" and (verdict := verdicts.steady(seen, rule)) is not None:
-            return verdict
         if shape == "step" and verdicts.saturated(seen):
             break
-    judge = {
-        "steady": verdicts.unsteady,
-        "step": verdicts.step,
-        "spike": verdicts.spike,
-        "soak": verdicts.soak,
-    }
+    judge = {"step": verdicts.step, "spike": verdicts.spike, "soak": verdicts.soak}
     return judge[shape](seen, rule)
-
-
-def _told(shape: str, verdict: Verdict) -> dict[str, object]:
-    return {
-        "shape": shape,
-        "passed": verdict.passed,
-        "reasons": list(verdict.reasons),
-        "cores": os.cpu_count(),
-        "load_average": os.getloadavg()[0],
-        "windows": [window.to_dict() for window in verdict.windows],
-    }
 
 
 if __name__ == "__main__":

@@ -91,9 +91,11 @@ class Judge:
         rejects = self._guard.policy == "reject"
         if single and rejects and not request.faults and isinstance(error, errors.PriceRejected):
             return Outcome(refused=1)
-        if single and isinstance(error, errors.InvalidInput) and request.faults.get(0) in _reasons(error):
-            return Outcome(refused=1)
         finished = cast("grpc.Call", call)
+        invalid = finished.code() is grpc.StatusCode.INVALID_ARGUMENT
+        violated = [v.reason for v in error.violations] if isinstance(error, errors.InvalidInput) else []
+        if single and invalid and violated == [request.faults.get(0)]:
+            return Outcome(refused=1)
         return Outcome(problem=f"{finished.code().name} {_why(error) or _start(finished.details())}")
 
 

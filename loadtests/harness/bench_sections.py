@@ -32,6 +32,8 @@ KINDS = (ECHO, BARE, RIDGELINE)
 WITHOUT = ("validation", "guard", "intervals", "metrics", "notices")
 """Features that can be switched off for the benchmark, by `peers/without.py`."""
 
+SECTIONS = ("unary", "batch", "stream, 2% missing", "stream, 12% missing")
+
 UNARY = Callers(16, connections=8)
 BATCHES = Callers(4, connections=4)
 
@@ -54,7 +56,7 @@ class Section:
 def servers(
     models: Path, version: Path, replies: tuple[int, int, int], *, slowed: bool = False
 ) -> Iterator[dict[str, RunningServer]]:
-    """All three, one process each, until the block ends; `slowed`: a price server that prices five times."""
+    """All three, one process each, until the block ends; `slowed`: the price server prices several times."""
     address = "127.0.0.1:0"
     commands = {
         ECHO: [sys.executable, str(_PEERS / "echo.py"), address, *map(str, replies)],
@@ -117,11 +119,12 @@ def sections(description: ModelDescription) -> list[Section]:
     few = BenchRows(description, _RECORDS, 0.02, seed=2)
     rows = BenchRows(description, _STREAM_ROWS, 0.02, seed=3)
     gaps = BenchRows(description, _STREAM_ROWS, 0.12, seed=4)
+    batch = _asking("PredictBatch", rows.batches(_BATCHES), BATCHES, CHUNK_ROWS)
     return [
-        Section("unary", "request", ECHO, _asking("Predict", few.records(), UNARY, 1)),
-        Section("batch", "row", BARE, _asking("PredictBatch", rows.batches(_BATCHES), BATCHES, CHUNK_ROWS)),
-        Section("stream, 2% missing", "row", BARE, _streaming(rows)),
-        Section("stream, 12% missing", "row", BARE, _streaming(gaps)),
+        Section(SECTIONS[0], "request", ECHO, _asking("Predict", few.records(), UNARY, 1)),
+        Section(SECTIONS[1], "row", BARE, batch),
+        Section(SECTIONS[2], "row", BARE, _streaming(rows)),
+        Section(SECTIONS[3], "row", BARE, _streaming(gaps)),
     ]
 
 

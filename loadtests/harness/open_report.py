@@ -11,7 +11,7 @@ from rich.table import Table
 from harness.calls import OK
 from harness.latency import LatencyHistogram
 from harness.open_summary import LATE_US, PERCENTS, OpenSummary
-from harness.process_cpu import CpuCost
+from harness.process_cpu import CpuCost, told_stolen
 
 
 def print_run(
@@ -32,7 +32,7 @@ def print_run(
         f"sent late by the generator: p50 {_ms(lag, 50)}, p99 {_ms(lag, 99)}, max {_ms(lag, 100)} ms; "
         f"{summary.late_share:.2%} by more than {LATE_US / 1e3:g} ms"
     )
-    console.print(f"CPU, warm-up included: {_cpu(cost)}")
+    console.print(f"CPU, warm-up included: {_cpu(cost)}; {told_stolen(cost.stolen_share)}")
     if summary.sent < summary.scheduled:
         console.print(f"interrupted: {summary.scheduled - summary.sent:,} calls were not sent")
     for doubt in doubts:

@@ -18,6 +18,7 @@ class Rule:
 
     Attributes:
         consecutive: windows in a row that must agree.
+        patience: windows of which one at least must be good enough, for a steady run to go on.
         agreement: the largest throughput of windows that agree is at most so much above the smallest, as a
             share; and so is the largest p95.
         least_rate: predictions a second.
@@ -27,6 +28,7 @@ class Rule:
     """
 
     consecutive: int = 3
+    patience: int = 11
     agreement: float = 0.10
     least_rate: float = 1_000.0
     p95_below_us: float = 200_000.0
@@ -66,10 +68,31 @@ def steady(windows: Sequence[Window], rule: Rule) -> Verdict | None:
     return Verdict(_all_complaints(windows, len(newest), rule), newest)
 
 
-def unsteady(windows: Sequence[Window], rule: Rule) -> Verdict:
-    """Judge a steady run that came to its end before its windows agreed."""
+def hopeless(windows: Sequence[Window], most: int, rule: Rule) -> str:
+    """Say why a steady run of `most` windows should end after these, which did not decide; "": it should not.
+
+    It should when what is left cannot make it pass, and when no window has been good enough for long.
+    """
+    left = most - len(windows)
+    needed = rule.consecutive - left
+    start = windows[-needed:] if needed > 0 else ()
+    if needed > 0 and not (_good(start, rule) == needed and agree(start, rule)):
+        return (
+            f"{left} more of {most} windows cannot make it pass" if left else f"{most} windows are its limit"
+        )
+    newest = windows[-rule.patience :]
+    if len(newest) == rule.patience and not _good(newest, rule):
+        return f"none of the last {rule.patience} windows was good enough"
+    return ""
+
+
+def unsteady(windows: Sequence[Window], most: int, rule: Rule) -> Verdict:
+    """Judge a steady run of at most `most` windows that came to its end before its windows agreed."""
     newest = tuple(windows[-rule.consecutive :])
-    reason = f"no {rule.consecutive} windows in a row of {len(windows)} agree within {rule.agreement:.0%}"
+    reason = (
+        f"no {rule.consecutive} windows in a row of {len(windows)} agree within {rule.agreement:.0%}, and "
+        f"{hopeless(windows, most, rule)}; {_good(windows, rule)} of them were good enough"
+    )
     if newest:
         rates = [window.rate for window in newest]
         slow = [window.p95_us / 1e3 for window in newest]
@@ -119,6 +142,11 @@ def agree(windows: Sequence[Window], rule: Rule) -> bool:
     """True when the windows' throughputs agree, and their p95s. A window without a price agrees with none."""
     figures = ([window.rate for window in windows], [window.p95_us for window in windows])
     return all(min(f) > 0 and max(f) <= (1 + rule.agreement) * min(f) for f in figures)
+
+
+def _good(windows: Sequence[Window], rule: Rule) -> int:
+    """How many windows are good enough, whether they agree or not."""
+    return sum(not complaints(window, rule) for window in windows)
 
 
 def complaints(window: Window, rule: Rule) -> list[str]:

@@ -52,6 +52,7 @@ class Window:
             "server_cores": self.cost.server_cores,
             "server_us_per_call": self.cost.server_us_per_call,
             "server_bytes": self.server_bytes,
+            "stolen_share": self.cost.stolen_share,
         }
 
 

@@ -1,31 +1,22 @@
 """grpcio and onnxruntime, no checks, no guard, no notices. bare.py ADDRESS VERSION_FOLDER."""
 
-import json
-import math
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
+import graph
 import numpy as np
-import onnxruntime as ort
 from serving import serve
 
 from ridgeline.v1 import pricing_service_pb2 as pb
 
-address, folder = sys.argv[1], Path(sys.argv[2])
-features = json.loads((folder / "manifest.json").read_text())["features"]
-numeric, texts = ([f["name"] for f in features if (f["kind"] == "numeric") is kind] for kind in (True, False))
-options = ort.SessionOptions()
-options.intra_op_num_threads = options.inter_op_num_threads = 1
-options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-run = ort.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"]).run
+run, numeric, texts = graph.opened(sys.argv[2])
 
 
 def predict(request: pb.PredictRequest, _: object) -> pb.PredictResponse:
     n, t = request.record.numeric, request.record.categorical
-    row = [[n[f] if f in n else math.nan for f in numeric]]  # noqa: SIM401 - faster than `get`
-    words = [[t.get(f, "") for f in texts]]
-    prices = run(["price"], {"numeric": np.array(row), "categorical": np.array(words, dtype=object)})[0]
+    row = [[n[f] if f in n else np.nan for f in numeric]]  # noqa: SIM401 - faster than `get`
+    words = np.array([[t.get(f, "") for f in texts]], dtype=object)
+    prices = run(["price"], {"numeric": np.array(row), "categorical": words})[0]
     return pb.PredictResponse(prediction=pb.Prediction(price=prices[0, 0]))
 
 
@@ -46,4 +37,4 @@ def stream(requests: Iterator[pb.PredictStreamRequest], _: object) -> Iterator[p
         yield pb.PredictStreamResponse(result=result)
 
 
-serve(address, messages=True, Predict=predict, PredictBatch=batch, PredictStream=stream)
+serve(sys.argv[1], messages=True, Predict=predict, PredictBatch=batch, PredictStream=stream)

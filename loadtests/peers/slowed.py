@@ -1,4 +1,4 @@
-"""The price server made slower on purpose: it prices everything five times. slowed.py serve ...
+"""The price server made slower on purpose: it prices everything several times. slowed.py serve ...
 
 Proves that `bench.py --check` notices.
 """
@@ -14,12 +14,17 @@ from ridgeline_server import command
 from ridgeline_server.engine.single import Singles
 from ridgeline_server.transport import payload, servicer
 
-TIMES = 5
+TIMES: dict[tuple[Any, str], int] = {
+    (Singles, "price"): 25,
+    (servicer, "predict"): 5,
+    (payload, "predict"): 5,
+}
+"""Of a call with one record pricing is a small part."""
 
 
-def _several(real: Callable[..., Any]) -> Callable[..., Any]:
+def _several(real: Callable[..., Any], times: int) -> Callable[..., Any]:
     def again(*arguments: Any) -> Any:
-        for _ in range(TIMES - 1):
+        for _ in range(times - 1):
             real(*arguments)
         return real(*arguments)
 
@@ -28,8 +33,8 @@ def _several(real: Callable[..., Any]) -> Callable[..., Any]:
 
 def main(run: Callable[[list[str]], int] = command.main) -> int:
     """Run the command with pricing patched."""
-    for place, name in ((Singles, "price"), (servicer, "predict"), (payload, "predict")):
-        mock.patch.object(place, name, _several(getattr(place, name))).start()
+    for (place, name), times in TIMES.items():
+        mock.patch.object(place, name, _several(getattr(place, name), times)).start()
     return run(sys.argv[1:])
 
 

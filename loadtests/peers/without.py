@@ -33,7 +33,7 @@ def _filled_alone(singles: Any, numbers: Any) -> Any:
     values = list(numbers)
     for at in gaps:
         values[at] = singles._limits.fill[at]
-    return values, gaps
+    return values, gaps, []  # none of them outside
 
 
 def _unguarded(_rule: Any, model_price: Any, *_: Any) -> Any:
@@ -57,7 +57,11 @@ FEATURES: dict[str, Patches] = {
     "guard": {(guard, "apply"): _unguarded},
     "intervals": {(predictor, "_interval"): _no_interval},
     "metrics": {(app, "Observers"): _nobody},
-    "notices": {(pack, "notice_counts"): _nothing, (pack, "row_notices"): _nothing},
+    "notices": {
+        (pack, "notice_counts"): _nothing,
+        (pack, "row_notices"): _nothing,
+        (pack, "unseen_notices"): _nothing,
+    },
 }
 
 

@@ -1,4 +1,4 @@
-"""The composition root: puts the parts together, runs them, stops them in order."""
+"""The composition root: puts the parts together, starts them and stops them in order."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ridgeline.v1 import pricing_service_pb2 as pb
@@ -18,15 +16,13 @@ from ridgeline_server.link import Link, NoLink
 from ridgeline_server.monitoring.metrics import Metrics
 from ridgeline_server.monitoring.observer import CallTracer, Observers
 from ridgeline_server.ops import OpsServer, Readiness
-from ridgeline_server.process import allow_descriptors, freeze_garbage
 from ridgeline_server.rollout.catalog import load_catalog
 from ridgeline_server.rollout.signatures import signature_check
 from ridgeline_server.token_file import TokenFile
 from ridgeline_server.transport.access import Access
 from ridgeline_server.transport.call import Calls
 from ridgeline_server.transport.listener import Listener
-from ridgeline_server.transport.protobuf import require_upb
-from ridgeline_server.transport.servicer import SERVICE, PricingServicer
+from ridgeline_server.transport.servicer import PricingServicer
 from ridgeline_server.transport.stream import PricingStream
 from ridgeline_server.transport.tls import NoTlsObserver, server_tls
 
@@ -34,10 +30,7 @@ _log = logging.getLogger("ridgeline")
 
 _METHODS = tuple(m.name for m in pb.DESCRIPTOR.services_by_name["PricingService"].methods)
 
-
 _names = random.Random()  # noqa: S311  # seeded by the system; asking it each time gives the GIL away
-_OTHER_DESCRIPTORS = 512  # models, logs, probes, connections that are being refused
-_EXPORT_S = 2.0  # for the last spans, should the collector be slow
 
 
 def new_prediction_set_id() -> str:
@@ -210,52 +203,3 @@ def _token_file(settings: Settings, metrics: Metrics | None) -> TokenFile | None
 
 def _access(tokens: TokenFile | None) -> Access:
     return Access(lambda: tokens.register) if tokens else Access()
-
-
-def run(settings: Settings, told_to_stop: threading.Event, link: Link | None = None) -> None:
-    """Serve until `told_to_stop` is set, and drain. The caller then leaves the process, which closes the
-    ports: see `Listener.close`.
-
-    Raises:
-        ConfigError: there cannot be tracing or TLS, signatures cannot be checked, the file of tokens is none,
-            or protobuf is the slow one.
-        OSError, ArtifactError: the start failed.
-    """
-    require_upb()
-    allow_descriptors(settings.max_connections + _OTHER_DESCRIPTORS)
-    with _tracing(settings) as tracer:
-        app = App(settings, tracer, link)
-        _serve(app, told_to_stop)
-
-
-def _serve(app: App, told_to_stop: threading.Event) -> None:
-    try:
-        app.listen()
-        app.load(told_to_stop)
-        freeze_garbage()
-    except BaseException:
-        app.stop()
-        raise
-    told_to_stop.wait()
-    app.drain()
-
-
-@contextmanager
-def _tracing(settings: Settings) -> Iterator[CallTracer | None]:
-    """The tracer that the settings ask for; what it still has is exported at the end."""
-    if not settings.tracing:
-        yield None
-        return
-    try:
-        from ridgeline_server.monitoring import tracing  # noqa: PLC0415  # it needs an extra, and time
-    except ModuleNotFoundError as error:
-        text = f"tracing is on, and {error.name} is not there: install ridgeline with the extra `tracing`"
-        raise ConfigError([text]) from error
-    try:
-        tracer = tracing.SpanTracer(tracing.otlp_processor(), SERVICE)
-    except tracing.UnknownProtocol as error:
-        raise ConfigError([str(error)]) from error
-    try:
-        yield tracer
-    finally:
-        tracer.close(_EXPORT_S)

@@ -184,9 +184,11 @@ def _answer(
     process.tune_allocator()
     # gRPC would write a line, and no log line, for each handshake that fails: whoever likes could fill disks.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # And one with a traceback for each piece of metadata that is no UTF-8, which it quotes: a token, too.
+    logging.getLogger("grpc._cython.cygrpc").setLevel(logging.CRITICAL)
     if settings.pin_cpu:
         process.keep_on_one_cpu(number)
-    from ridgeline_server.app import run  # noqa: PLC0415  # others must not wait for the model runtime
+    from ridgeline_server.run import run  # noqa: PLC0415  # others must not wait for the model runtime
 
     run(settings, told_to_stop, link)
     logging.shutdown()

@@ -177,6 +177,15 @@ class Settings(BaseModel):
         description="how long running calls may take after that",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _check_secrets(cls, given: dict[str, Any]) -> dict[str, Any]:
+        # Before any of them is quoted in an error, or handed to a worker on its command line.
+        for name, value in given.items():
+            if "-----BEGIN" in str(value):
+                raise ValueError(f"{name} holds a key or a certificate itself: give the path of its file")
+        return given
+
     @model_validator(mode="after")
     def _check_threads(self) -> Self:
         if self.max_threads <= self.active_threads:

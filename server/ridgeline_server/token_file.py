@@ -81,6 +81,7 @@ class TokenFile:
         self._path = path
         self._told = told
         self._seen = self._stamp()
+        self._problem: tuple[_Stamp | None, str] | None = None
         self.register = Register(read_entries(path))
         self._stopped = threading.Event()
 
@@ -93,20 +94,27 @@ class TokenFile:
         self._stopped.set()
 
     def look(self) -> None:
-        """Read the file again if it has changed."""
+        """Read the file again if it has changed. One that is not taken is tried again each time, for that may
+        have been nobody's fault but the disk's, or that of rights that have not been given yet."""
         stamp = self._stamp()
         if stamp == self._seen:
+            self._problem = None
             return
-        self._seen = stamp
         try:
             entries = read_entries(self._path)
         except TokensError as error:
-            _log.error("%s is not taken, the tokens stay as they were: %s", self._path, error)
-            self._told(False)
+            self._refuse((stamp, str(error)))
             return
+        self._seen, self._problem = stamp, None
         self.register = Register(entries, self.register)
         _log.info("%s was read again: %d entries", self._path, len(entries))
         self._told(True)
+
+    def _refuse(self, problem: tuple[_Stamp | None, str]) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            _log.error("%s is not taken, the tokens stay as they were: %s", self._path, problem[1])
+            self._told(False)
 
     def _watch(self) -> None:
         while not self._stopped.wait(_LOOK_S):

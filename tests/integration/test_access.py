@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import grpc
@@ -57,6 +59,19 @@ def guarded(toy_models: Path, tokens: Tokens) -> Iterator[App]:
     settings = {"tokens": str(tokens.path), "reflection": True, "ops_address": ANY_PORT}
     with serving(toy_models, **settings) as app:
         yield app
+
+
+@pytest.fixture
+def following(toy_models: Path, changing: Tokens) -> Iterator[App]:
+    """A server of the file that changes."""
+    with serving(toy_models, tokens=str(changing.path), ops_address=ANY_PORT) as app:
+        yield app
+
+
+@pytest.fixture
+def its_wire(following: App) -> Iterator[Wire]:
+    with connect(following.address) as wire:
+        yield wire
 
 
 @pytest.fixture
@@ -174,33 +189,75 @@ def test_a_refused_caller_never_waits_for_its_message_on_a_thread_of_the_pool(
 
 
 def test_a_file_that_changes_is_read_again_and_a_broken_one_is_not_taken(
-    toy_models: Path, changing: Tokens, caplog: pytest.LogCaptureFixture
+    following: App, its_wire: Wire, changing: Tokens, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    settings = {"tokens": str(changing.path), "ops_address": ANY_PORT}
-    with serving(toy_models, **settings) as app, connect(app.address) as wire:
-        watch = app._tokens
-        assert watch is not None
-        new = changing.enter("new", Role.PREDICT)
-        watch.look()
-        ask = partial(wire.stub.Predict, REQUEST, metadata=bearer(new), timeout=TIMEOUT)
-        assert answer_of(ask)[0] is grpc.StatusCode.OK
-        changing.path.write_text("{")
-        watch.look()
-        watch.look()
-        assert answer_of(ask)[0] is grpc.StatusCode.OK
-        changing.path.unlink()
-        watch.look()
-        assert answer_of(ask)[0] is grpc.StatusCode.OK
-        changing.revoke("new")
-        watch.look()
-        assert answer_of(ask) == UNAUTHENTICATED
-        reads = Scrape.of(app)
+    watch = following._tokens
+    assert watch is not None
+    new = changing.enter("new", Role.PREDICT)
+    watch.look()
+    ask = partial(its_wire.stub.Predict, REQUEST, metadata=bearer(new), timeout=TIMEOUT)
+    assert answer_of(ask)[0] is grpc.StatusCode.OK
+    changing.path.write_text("{")
+    watch.look()
+    watch.look()
+    assert answer_of(ask)[0] is grpc.StatusCode.OK
+    changing.path.unlink()
+    watch.look()
+    assert answer_of(ask)[0] is grpc.StatusCode.OK
+    changing.revoke("new")
+    watch.look()
+    assert answer_of(ask) == UNAUTHENTICATED
+    reads = Scrape.of(following)
     errors = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
     assert len(errors) == 2
     assert all("is not taken, the tokens stay as they were" in text for text in errors)
     assert reads.value("ridgeline_token_reads_total", outcome="taken") == 2
     assert reads.value("ridgeline_token_reads_total", outcome="refused") == 2
+
+
+def test_a_file_that_could_not_be_read_for_a_moment_is_taken_then(
+    following: App, its_wire: Wire, changing: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = following._tokens
+    assert watch is not None
+    changing.revoke("predict")
+    with monkeypatch.context() as moment:
+        moment.setattr(Path, "read_text", no_descriptor_left)
+        watch.look()
+        watch.look()
+    watch.look()
+    ask = partial(its_wire.stub.Predict, REQUEST, metadata=bearer(changing.of["predict"]), timeout=TIMEOUT)
+    assert answer_of(ask) == UNAUTHENTICATED
+    reads = Scrape.of(following)
+    assert reads.value("ridgeline_token_reads_total", outcome="refused") == 1
+    assert reads.value("ridgeline_token_reads_total", outcome="taken") == 1
+
+
+def no_descriptor_left(*_: object, **__: object) -> str:
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
+def test_an_open_stream_ends_when_its_caller_may_not_call_any_more(
+    following: App, its_wire: Wire, changing: Tokens
+) -> None:
+    watch = following._tokens
+    assert watch is not None
+    sent: SimpleQueue[pb.PredictStreamRequest | None] = SimpleQueue()
+    results = its_wire.stub.PredictStream(
+        iter(sent.get, None), metadata=bearer(changing.of["predict"]), timeout=TIMEOUT
+    )
+    chunks = [pb.Chunk(sequence=number, rows=pb.Records(records=[record()])) for number in range(2)]
+    sent.put(pb.PredictStreamRequest(open=pb.StreamOpen()))
+    sent.put(pb.PredictStreamRequest(chunk=chunks[0]))
+    assert next(results).HasField("opened")
+    assert next(results).HasField("result")
+    changing.revoke("predict")
+    watch.look()
+    sent.put(pb.PredictStreamRequest(chunk=chunks[1]))
+    refusal = refused(lambda: next(results))
+    sent.put(None)
+    assert (refusal.code, refusal.reason) == UNAUTHENTICATED
 
 
 def test_a_running_server_finds_the_change_by_itself(toy_models: Path, changing: Tokens) -> None:

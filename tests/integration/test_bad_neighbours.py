@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_client import PricingClient
 from ridgeline_server.app import App
+from ridgeline_server.transport import watches
 from support import http2
 from support.http2 import GOAWAY, PING, SETTINGS, frame
 from support.process import free_ports, server_process
@@ -62,6 +64,32 @@ def test_probes_that_send_nothing_are_ended_and_hold_up_no_other_probe(toy_model
             assert next(other.watch()).status == SERVING
         assert {probe.call.exception(TIMEOUT).code() for probe in probes} == {grpc.StatusCode.CANCELLED}
         assert_idle(app)
+
+
+def test_beyond_the_watches_a_server_keeps_another_is_refused_until_one_ends(
+    toy_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watches, "_MOST", 2)
+    with serving(toy_models) as app, connect(app.address) as wire:
+        kept = [wire.watch() for _ in range(2)]
+        assert [next(states).status for states in kept] == [SERVING, SERVING]
+        with pytest.raises(grpc.RpcError) as refusal:
+            next(wire.watch())
+        assert refusal.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert wire.check() == SERVING
+        kept[0].cancel()
+        assert admitted(wire) == SERVING
+
+
+def admitted(wire: Wire) -> int:
+    """The status that a Watch tells, asked for until there is room for it."""
+    until = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            return int(next(wire.watch()).status)
+        except grpc.RpcError:
+            if time.monotonic() > until:
+                raise
 
 
 def test_a_watch_that_takes_no_bytes_holds_up_neither_others_nor_the_end(toy_models: Path) -> None:

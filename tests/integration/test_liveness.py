@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from concurrent import futures
+from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,15 @@ import pytest
 
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.app import App
+from ridgeline_server.transport.health import CHECK
 from ridgeline_server.transport.self_call import SelfCall
+from support import http2
 from support.gate import Gate
 from support.servers import ANY_PORT, new_app, serving
 from support.wire import TIMEOUT, connect, record
 
 REQUEST = pb.PredictRequest(record=record())
+SERVING = 1
 
 
 def live(app: App) -> tuple[int, str]:
@@ -92,6 +96,17 @@ def test_a_server_that_is_overloaded_is_live(toy_models: Path, monkeypatch: pyte
         gate.open()
         assert {call.exception(TIMEOUT) is None for call in calls} == {True, False}
         assert len(silent) == 40
+
+
+def test_thousands_of_silent_probes_make_nobody_think_a_server_is_dead(toy_models: Path) -> None:
+    with serving(toy_models, ops_address=ANY_PORT) as app, ExitStack() as stack:
+        impatient(app, TIMEOUT / 3)
+        assert live(app)[0] == HTTPStatus.OK
+        for attacker in [stack.enter_context(http2.http2(app.address)) for _ in range(2)]:
+            attacker.send(*(http2.call(stream, CHECK) for stream in range(1, 8_000, 2)))
+        with connect(app.address) as other:
+            assert live(app)[0] == HTTPStatus.OK
+            assert other.check() == SERVING
 
 
 def test_what_was_found_holds_for_a_second(monkeypatch: pytest.MonkeyPatch) -> None:

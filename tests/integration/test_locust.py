@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -116,7 +117,18 @@ def test_the_gate_passes_a_server_that_answers_right_and_fast_enough(toy_server:
         assert window["wrong_answers"] == {}
         assert window["generator_cores"] > 0
         assert window["server_us_per_call"] > 0
-    assert len([line for line in done.stderr.splitlines() if line.startswith("window")]) == 3
+        assert window["users"] == 4  # the ramp is over
+    limit, *lines = [line for line in done.stderr.splitlines() if line.startswith("window")]
+    assert limit.endswith("gives up after 58, and after 11 of which none was good enough")
+    assert len(lines) == 3
+
+
+def test_the_gate_ends_when_the_windows_that_are_left_cannot_make_it_pass(toy_server: App) -> None:
+    flags = ["--window", "0.5", "--warmup", "1", "--seconds", "4", "--agreement", "0", "--rate", "1"]
+    done = gate(toy_server.address, *flags)
+    assert done.returncode == 1, done.stdout + done.stderr
+    told = r"no 3 windows in a row of [45] agree within 0%, and [12] more of 6 windows cannot make it pass"
+    assert re.search(told, done.stdout)
 
 
 def test_the_gate_fails_a_server_that_is_too_slow_by_its_rule(toy_server: App) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,9 @@ import numpy as np
 import pytest
 
 from ridgeline_client import InvalidInput, NoticeKind, PricingClient
-from ridgeline_export.export import export_model
 from support import toys
 from support.servers import serving
 
-KINDS = {"numeric": toys.NUMERIC, "categorical": toys.CATEGORICAL}
 ROWS: dict[str, dict[str, list[Any]]] = {
     "numeric": {"ram": [8.0, math.nan, 1_000.0, 30.5], "screen": [11.0, 6.0, math.nan, 9.25]},
     "categorical": {"brand": ["Acme", "", "who", "NA"], "port_code": ["1", "7", "3", ""]},
@@ -23,22 +20,9 @@ ROWS: dict[str, dict[str, list[Any]]] = {
 EMPTY = {"ram": math.nan, "brand": ""}
 
 
-def models_of(kind: str, folder: Path) -> Path:
-    """A model of the toys' features of one kind."""
-    schema = toys.SCHEMA.format(policy="clamp", required="false")
-    head, *features = re.split(r"(?=\[\[features\]\])", schema)
-    if kind == "numeric":
-        head = head.replace('segments = ["brand"]\n', "").replace('fallback_by = ["brand"]\n', "")
-    (folder / "schema.toml").write_text(head + "".join(f for f in features if f'kind = "{kind}"' in f))
-    other = next(names for name, names in KINDS.items() if name != kind)
-    toys.table().drop(columns=list(other)).to_csv(folder / "table.csv", index=False)
-    export_model(folder / "table.csv", folder / "schema.toml", folder / "models", created=toys.CREATED)
-    return folder / "models"
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", toys.KINDS)
 def test_a_model_of_one_kind_prices_explains_and_refuses(kind: str, tmp_path: Path) -> None:
-    with serving(models_of(kind, tmp_path)) as app, PricingClient(app.address) as client:
+    with serving(toys.export_one_kind(kind, tmp_path)) as app, PricingClient(app.address) as client:
         columns = ROWS[kind]
         batch = client.predict_batch(columns, notice_bitmaps=True)
         records = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]

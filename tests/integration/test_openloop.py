@@ -87,6 +87,7 @@ def test_batches_go_to_the_method_for_batches(
     code, printed = told(capsys, openloop.main, "--target", toy_server.address, *flags)
     assert code == 0
     assert "PredictBatch of 7 rows" in printed
+    assert "; taken by other guests of the host: " in printed
     assert gate.runs > 0
 
 

@@ -19,6 +19,7 @@ from ridgeline_server import app as app_module
 from ridgeline_server.access.roles import Role
 from ridgeline_server.app import App
 from ridgeline_server.token_file import TokenFile
+from ridgeline_server.transport import unpack
 from ridgeline_server.transport.access import Access
 from support.gate import Gate
 from support.scrape import Scrape
@@ -123,6 +124,18 @@ def test_a_call_with_more_rows_than_are_there_is_refused_before_it_is_priced(
     assert exceeded(refused(single)) == "100"
     count = {"method": "PredictBatch", "code": "RESOURCE_EXHAUSTED", "reason": "RATE_EXCEEDED"}
     assert Scrape.of(limited).value("ridgeline_calls_total", **count) == 1
+
+
+@pytest.mark.parametrize("form", ["columns", "rows"])
+def test_rows_over_the_rate_are_refused_before_they_are_unpacked(
+    wire: Wire, tokens: Tokens, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    unpacked: list[str] = []
+    for name in ("columns", "records"):
+        monkeypatch.setattr(unpack, name, lambda *_, name=name: unpacked.append(name))
+    many = batch_request(form, [record()] * (RATE + 1))
+    exceeded(refused(partial(wire.stub.PredictBatch, many, **credential(tokens, "batch"))))
+    assert unpacked == []
 
 
 def test_a_call_with_more_rows_than_ever_are_there_is_told_not_to_come_back(

@@ -13,9 +13,10 @@ import pytest
 
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.config import Settings, as_flags
+from support import http2
 from support.process import free_ports, server_process
 from support.signed import new_keys, secret_of, signed_models
-from support.wire import TIMEOUT, Wire, connect, record
+from support.wire import SERVICE, TIMEOUT, Wire, connect, record
 
 BEARER = os.urandom(12).hex()
 COLLECTOR = os.urandom(12).hex()
@@ -41,6 +42,21 @@ def refused(wire: Wire, request: pb.PredictRequest) -> str:
     return f"{error} {error.initial_metadata()} {error.trailing_metadata()}"
 
 
+def unreadable(address: str) -> str:
+    """All a caller is told whose secret has a byte behind it that is no UTF-8."""
+    with http2.http2(address) as caller:
+        caller.send(
+            http2.call(1, SERVICE + "Predict", {"authorization": f"Bearer {BEARER}".encode() + b"\xff"}),
+            http2.message(1, b""),
+        )
+        told = b""
+        for kind, content in caller.frames():
+            told += content
+            if kind == http2.HEADERS:
+                break
+        return told.decode("latin1")
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_secrets_are_in_no_log_error_page_or_process_title(
     toy_models: Path, tmp_path: Path, workers: str
@@ -53,10 +69,12 @@ def test_secrets_are_in_no_log_error_page_or_process_title(
     ]  # fmt: skip
     with server_process(*flags, environment=ENVIRONMENT) as process:
         ops = process.wait_line(" on http://").rpartition("http://")[2].strip()
-        with connect(process.address()) as wire:
+        address = process.address()
+        with connect(address) as wire:
             wire.stub.Predict(pb.PredictRequest(record=record()), timeout=TIMEOUT, metadata=METADATA)
             told = refused(wire, pb.PredictRequest(model="none", record=record()))
             told += refused(wire, pb.PredictRequest(record=record(nonsense=1.0)))
+        told += unreadable(address)
         seen = titles(process.pid)
         with urlopen(f"http://{ops}/metrics", timeout=TIMEOUT) as page:
             metrics = page.read().decode()

@@ -12,13 +12,15 @@ from typing import Any
 import grpc
 import pytest
 
+from ridgeline.pem import PemError
 from ridgeline_client import Tls
 from ridgeline_server.app import App
 from ridgeline_server.certs.authority import Authority
 from ridgeline_server.config import ConfigError
 from ridgeline_server.transport import tls as server_side
 from ridgeline_server.transport.call import Call, Calls
-from ridgeline_server.transport.tls import peer_names
+from ridgeline_server.transport.certificates import CertificateFiles
+from ridgeline_server.transport.tls import peer_subject
 from support.identities import Identities, days
 from support.scrape import Scrape
 from support.servers import ANY_PORT, new_app, serving
@@ -141,14 +143,14 @@ def spoken(app: App, context: ssl.SSLContext) -> str | None:
         return secure.version()
 
 
-def test_the_names_of_a_caller_are_those_that_were_proved(
+def test_the_subject_of_a_caller_is_the_one_that_was_proved(
     mutual: App, one_sided: App, toy_server: App, identities: Identities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[tuple[str, ...]] = []
+    seen: list[str | None] = []
     begin = Calls.begin
 
     def noting(calls: Calls, method: str, context: grpc.ServicerContext) -> Call:
-        seen.append(peer_names(context.auth_context()))
+        seen.append(peer_subject(context.auth_context()))
         return begin(calls, method, context)
 
     monkeypatch.setattr(Calls, "begin", noting)
@@ -156,7 +158,7 @@ def test_the_names_of_a_caller_are_those_that_were_proved(
     price(mutual.address, identities.tls("server"))
     price(one_sided.address, identities.tls("client"))
     price(toy_server.address, None)
-    assert seen == [("shop",), ("server", "localhost", "127.0.0.1", "::1"), (), ()]
+    assert seen == ["shop", "server", None, None]
 
 
 def test_new_connections_are_shown_a_new_certificate_and_old_ones_go_on(
@@ -253,6 +255,27 @@ def test_bad_files_are_refused_and_the_old_ones_stay(
         assert Scrape.of(app).value(CHANGES, result="taken") == 1
         assert outcome(app.address, tls) == "OK"
     assert re.search(why, refused.getMessage())
+
+
+def test_files_that_could_not_be_taken_at_first_are_taken_then(
+    toy_models: Path, changing: Identities, by_hand: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(toy_models, ops_address=ANY_PORT, **changing.settings()) as app:
+        first = serial(app)
+        changing.write("server", changing.server())
+        with monkeypatch.context() as moment:
+            moment.setattr(CertificateFiles, "prove", too_early)
+            look(app)
+            look(app)
+        assert serial(app) == first
+        look(app)
+        assert serial(app) != first
+        changes = Scrape.of(app)
+        assert [changes.value(CHANGES, result=result) for result in ("refused", "taken")] == [1, 1]
+
+
+def too_early(_: CertificateFiles) -> None:
+    raise PemError("the certificate is not yet valid")
 
 
 @pytest.mark.parametrize(("spoil", "why"), BAD, ids=[spoil.__name__ for spoil, _ in BAD])

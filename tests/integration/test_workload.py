@@ -31,11 +31,13 @@ class Asked:
     channel: grpc.Channel
 
 
-@pytest.fixture(scope="module", params=["toys", "required", "techmart"])
+@pytest.fixture(scope="module", params=["toys", "required", "techmart", *toys.KINDS])
 def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     models: Path
     if request.param == "techmart":
         models = request.getfixturevalue("techmart_models")
+    elif request.param in toys.KINDS:
+        models = toys.export_one_kind(request.param, tmp_path_factory.mktemp(request.param))
     else:
         required = request.param == "required"
         models = toys.export(tmp_path_factory.mktemp(request.param), required=required)
@@ -55,6 +57,7 @@ def refusals_of_unary(asked: Asked) -> dict[int, Reason]:
         except grpc.RpcError as call:
             error = error_of(call, "server", 30)
             assert isinstance(error, InvalidInput)
+            assert error.violation_count == 1
             refused[row] = Reason(error.violations[0].reason)
     return refused
 

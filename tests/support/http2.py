@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
@@ -68,8 +69,8 @@ def frame(kind: int, content: bytes = b"", stream: int = 0, flags: int = 0) -> b
     return _HEAD.pack(len(content) >> 16, len(content) & 0xFFFF, kind, flags, stream) + content
 
 
-def call(stream: int, path: str) -> bytes:
-    """The headers of a gRPC call."""
+def call(stream: int, path: str, metadata: Mapping[str, bytes] = MappingProxyType({})) -> bytes:
+    """The headers of a gRPC call; what `metadata` holds need not be text."""
     headers = {
         ":method": "POST",
         ":scheme": "http",
@@ -78,7 +79,8 @@ def call(stream: int, path: str) -> bytes:
         "te": "trailers",
         "content-type": "application/grpc",
     }
-    block = b"".join(b"\0" + _text(name) + _text(value) for name, value in headers.items())
+    sent = {**{name: value.encode() for name, value in headers.items()}, **metadata}
+    block = b"".join(b"\0" + _sized(name.encode()) + _sized(value) for name, value in sent.items())
     return frame(HEADERS, block, stream, _END_HEADERS)
 
 
@@ -98,7 +100,6 @@ def settings(**values: int) -> bytes:
     return frame(SETTINGS, b"".join(struct.pack(">HI", numbers[n], v) for n, v in values.items()))
 
 
-def _text(value: str) -> bytes:
-    raw = value.encode()
+def _sized(raw: bytes) -> bytes:
     assert len(raw) < 127, "longer texts need a longer length"
     return bytes([len(raw)]) + raw

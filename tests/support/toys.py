@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ CREATED = datetime(2026, 1, 2, tzinfo=UTC)
 NUMERIC = ("ram", "screen", "weight")
 CATEGORICAL = ("brand", "port_code")
 FEATURES = NUMERIC + CATEGORICAL
+KINDS = {"numeric": NUMERIC, "categorical": CATEGORICAL}
 
 SCHEMA = """
 [model]
@@ -110,3 +112,16 @@ def export(directory: Path, policy: str = "clamp", *, required: bool = False) ->
     products.to_csv(data, index=False)
     export_model(data, schema, directory / "models", created=CREATED)
     return directory / "models"
+
+
+def export_one_kind(kind: str, folder: Path) -> Path:
+    """Export a model of the features of one of KINDS below `folder`; returns the models directory."""
+    schema = SCHEMA.format(policy="clamp", required="false")
+    head, *features = re.split(r"(?=\[\[features\]\])", schema)
+    if kind == "numeric":
+        head = head.replace('segments = ["brand"]\n', "").replace('fallback_by = ["brand"]\n', "")
+    (folder / "schema.toml").write_text(head + "".join(f for f in features if f'kind = "{kind}"' in f))
+    other = next(names for name, names in KINDS.items() if name != kind)
+    table().drop(columns=list(other)).to_csv(folder / "table.csv", index=False)
+    export_model(folder / "table.csv", folder / "schema.toml", folder / "models", created=CREATED)
+    return folder / "models"

@@ -35,7 +35,7 @@ def read(schema: Schema, batch: RecordBatch, names: Names) -> tuple[Categories, 
             if np.count_nonzero(beyond[target]):
                 faults.append(_code_fault(batch.categorical[source], beyond[target]))
     for source, target in zip(*names.categorical, strict=True):
-        entries[target] = _entries(batch.categorical[source], codes[target], schema, target)
+        entries[target], codes[target] = _entries(batch.categorical[source], codes[target], schema, target)
     levels = _levels(schema, entries, codes)
     if faults:
         levels = np.where(beyond, schema.unseen, levels)
@@ -53,16 +53,17 @@ def of_texts(schema: Schema, texts: Strings) -> Categories:
     return Categories(entries, codes, _levels(schema, entries, codes))
 
 
-def _entries(column: CategoricalColumn, codes: Ints, schema: Schema, target: int) -> list[str]:
-    """The dictionary by the missing rule, with the missing category at 0; of a long one only what is used."""
+def _entries(column: CategoricalColumn, codes: Ints, schema: Schema, target: int) -> tuple[list[str], Ints]:
+    """The dictionary by the missing rule, with the missing category at 0, and the codes. Of a long one only
+    what is used stays, so that it costs no more than the rows do."""
     dictionary, levels, tokens = column.dictionary, schema.levels[target], schema.missing_tokens
     if len(dictionary) <= _SHORT_DICTIONARY:
         # what training has seen is written by the rule already
-        return ["", *(text if text in levels else missing.category(text, tokens) for text in dictionary)]
-    entries = [""] * (len(dictionary) + 1)
-    for code in np.unique(codes[codes > 0]).tolist():
-        entries[code] = missing.category(dictionary[code - 1], tokens)
-    return entries
+        texts = (text if text in levels else missing.category(text, tokens) for text in dictionary)
+        return ["", *texts], codes
+    used, places = np.unique(np.append(codes, 0), return_inverse=True)
+    texts = (missing.category(dictionary[code - 1], tokens) for code in used[1:].tolist())
+    return ["", *texts], places[:-1].astype(np.int32)
 
 
 def _levels(schema: Schema, entries: list[list[str]], codes: Ints) -> Ints:

@@ -25,7 +25,7 @@ from ridgeline_server.access.register import (
 from ridgeline_server.access.roles import OPEN_METHODS
 from ridgeline_server.access.tokens import bearer_tokens
 from ridgeline_server.errors import PermissionDenied, PricingError, RateExceeded
-from ridgeline_server.transport.tls import peer_names
+from ridgeline_server.transport.tls import peer_subject
 
 _NO_CREDENTIAL = "the call has no credential: send the metadata authorization: Bearer TOKEN"
 _UNCLEAR = "the metadata authorization is not one bearer token: send authorization: Bearer TOKEN, once"
@@ -78,12 +78,19 @@ class Access:
             return ANYBODY
         if (known := _known.get(None)) is not None:
             return known
-        names = peer_names(context.auth_context())
-        if not names:
+        subject = peer_subject(context.auth_context())
+        if not subject:
             raise unauthenticated(_NO_CREDENTIAL)
-        caller = register.by_subject(names[0], self.now())
+        caller = register.by_subject(subject, self.now())
         require_method(caller, _asks_for.get(""))
         return caller
+
+    def again(self, context: grpc.ServicerContext, peer: str) -> Caller:
+        """Return who calls now, long after `refusal` and `caller`. Raises as they do."""
+        refusal = self.refusal(_asks_for.get(""), context.invocation_metadata())
+        if refusal is not None:
+            raise refusal
+        return self.caller(context, peer)
 
     def take(self, caller: Caller, rows: int) -> None:
         """Count rows against the caller's rate. Raises RateExceeded."""

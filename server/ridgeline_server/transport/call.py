@@ -108,6 +108,10 @@ class Call:
         """Make sure of the caller. Raises Unauthenticated and PermissionDenied."""
         self.caller = self._calls.access.caller(context, self._peer)
 
+    def identify_again(self, context: grpc.ServicerContext) -> None:
+        """Make sure that the caller of an open call may still call. Raises as `identify`."""
+        self.caller = self._calls.access.again(context, self._peer)
+
     def take(self, rows: int) -> None:
         """Count rows against the caller's rate, before they are priced. Raises RateExceeded, unless the call
         is slowed instead."""

@@ -22,7 +22,7 @@ SPARE_FIELDS = 10_000
 Tree: TypeAlias = "Mapping[int, Tree]"
 
 _RECORD: Tree = {}
-_RECORDS: Tree = {}
+_RECORDS: Tree = {pb.Records.RECORDS_FIELD_NUMBER: _RECORD}
 _COLUMNS: Tree = {pb.RecordBatch.NUMERIC_FIELD_NUMBER: {}}
 PREDICT: Tree = {pb.PredictRequest.RECORD_FIELD_NUMBER: _RECORD}
 PREDICT_BATCH: Tree = {
@@ -72,8 +72,17 @@ class FieldLimit:
                 if count > self._most:
                     raise _too_many(self._most)
                 below = tree.get(number)
-                if below is not None:
+                if tree is _RECORDS and below is _RECORD:
+                    _check_record(raw, first, at)
+                elif below is not None:
                     within.append((first, at, below))
+
+
+def _check_record(raw: bytes, first: int, end: int) -> None:
+    """A record of a batch is bounded like one alone: a map of two million names takes two seconds to build.
+    Those of usual length are not looked into, for each of their fields would cost as much as to parse it."""
+    if end - first > SHORT_BYTES:
+        FieldLimit(_RECORD, SPARE_FIELDS).check(raw[first:end])
 
 
 def _too_many(most: int) -> InvalidInput:
@@ -82,7 +91,7 @@ def _too_many(most: int) -> InvalidInput:
 
 
 def _field(raw: bytes, at: int, end: int) -> tuple[int, int, int]:
-    """Number, begin and end of the content of the field at a place. Groups are refused: the contract has none."""
+    """Number, begin and end of the content of the field at `at`. Groups are refused: no message has any."""
     tag, at = _varint(raw, at, end)
     kind = tag & 7
     if kind == _LENGTH:

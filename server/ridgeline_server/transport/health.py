@@ -18,6 +18,9 @@ from ridgeline_server.transport.watches import Watches
 
 CHECK = f"/{health.SERVICE_NAME}/Check"
 _SERVICES = ("", SERVICE)
+# Everybody may check, and a probe's few bytes come with its headers: thousands of silent ones are gone in
+# seconds, before others give up.
+_SHORT_PARK_S = 0.02
 _STATUS = health_pb2.HealthCheckResponse
 
 
@@ -25,7 +28,7 @@ class Health:
     """NOT_SERVING until told otherwise, and for good once draining."""
 
     def __init__(self) -> None:
-        self._checks = ParkingPool(PoolLimits(active=1, threads=16))
+        self._checks = ParkingPool(PoolLimits(active=1, threads=64, short_park_s=_SHORT_PARK_S))
         self._watching = ParkingPool(PoolLimits(active=1, threads=64))
         self._watches = Watches(self._of, self._watching)
         self._status: int = _STATUS.NOT_SERVING

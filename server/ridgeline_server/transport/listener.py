@@ -82,8 +82,8 @@ class Listener:
         if settings.reflection:
             self._services.append(ServiceHandler(_reflection(probes), lambda: None, probes))
         self._server = grpc.server(self._pool, options=_options(settings))
-        self._server.add_generic_rpc_handlers((*self._services, UnknownMethods(calls.observers)))
         self._self_call = SelfCall(self._server)
+        self._server.add_generic_rpc_handlers((*self._services, UnknownMethods(calls.observers)))
         self._started = False
         self.address = settings.address
         self._credentials = credentials

@@ -37,9 +37,8 @@ def priced(
             return predict(version, rows, options)
 
     try:
-        rows = _rows(request, version, limits)
-        call.take(rows.row_count)
-        answer = in_blocks(rows, price)
+        call.take(_row_count(request, limits))  # before work is done: to be refused must cost little
+        answer = in_blocks(_rows(request, version), price)
     except InvalidInput as error:
         call.refused(version, error)
         raise error.below(form or "") from None
@@ -47,14 +46,22 @@ def priced(
     return answer
 
 
-def _rows(request: pb.PredictBatchRequest | pb.Chunk, version: Version, limits: pb.Limits) -> RecordBatch:
+def _row_count(request: pb.PredictBatchRequest | pb.Chunk, limits: pb.Limits) -> int:
+    """The rows a payload says it has, within the limits."""
     match request.WhichOneof("payload"):
         case "columns":
-            return unpack.columns(request.columns, limits.max_rows, len(version.schema.features))
+            unpack.require_row_count(request.columns.row_count, limits.max_rows)
+            return request.columns.row_count
         case "rows":
-            rows = request.rows.records
-            if len(rows) > limits.max_records:
-                raise RowLimitExceeded("records", len(rows), limits.max_records)
-            return unpack.records(rows, version.schema)
+            count = len(request.rows.records)
+            if count > limits.max_records:
+                raise RowLimitExceeded("records", count, limits.max_records)
+            return count
     text = "the request has no payload: set columns or rows"
     raise InvalidInput([Violation(Reason.PAYLOAD_MISSING, text, "payload")])
+
+
+def _rows(request: pb.PredictBatchRequest | pb.Chunk, version: Version) -> RecordBatch:
+    if request.WhichOneof("payload") == "columns":
+        return unpack.columns(request.columns, len(version.schema.features))
+    return unpack.records(request.rows.records, version.schema)

@@ -33,11 +33,13 @@ _SPARE_IDLE_S = 0.2  # how long a spare thread waits for more work before it lea
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """`active` threads work, up to `threads` exist, a call may be parked `park_s` seconds."""
+    """`active` threads work, up to `threads` exist, a call may be parked `park_s` seconds, and `short_park_s`
+    when threads run out."""
 
     active: int = 2
     threads: int = 256
     park_s: float = 5.0
+    short_park_s: float = _SHORT_PARK_S
 
 
 @dataclass(slots=True)
@@ -226,7 +228,7 @@ class ParkingPool(futures.ThreadPoolExecutor):
 
     def _cancel_overdue(self) -> None:
         scarce = self.backlog > 0 and 2 * len(self._parked) > self._limits.threads
-        limit = min(self._limits.park_s, _SHORT_PARK_S) if scarce else self._limits.park_s
+        limit = min(self._limits.park_s, self._limits.short_park_s) if scarce else self._limits.park_s
         hurried = self._hurry_s is not None
         if self._hurry_s is not None:
             limit = min(limit, self._hurry_s)

@@ -162,6 +162,7 @@ def _received(
     refusal: Admit,
 ) -> Iterator[Any]:
     while (raw := next_message(requests, pool, context)) is not None:
+        call.identify_again(context)
         # Meanwhile nothing more is read, and gRPC's flow control slows the caller down.
         wait_for_rate(call.debt, context, refusal)
         call.received()

@@ -20,7 +20,7 @@ _log = logging.getLogger("ridgeline")
 LOOK_S = 1.0
 """Seconds between two looks at the files."""
 
-_COMMON_NAME, _ALTERNATIVE = "x509_common_name", "x509_subject_alternative_name"
+_COMMON_NAME = "x509_common_name"
 
 
 class TlsObserver(Protocol):
@@ -66,7 +66,7 @@ class ServerTls:
             self._serving, valid_until = files.prove()
         except PemError as error:
             raise ConfigError([str(error)]) from error
-        self._tried: Contents | str = self._serving
+        self._problem: tuple[Contents | None, str] | None = None
         self._found: list[grpc.ServerCertificateConfiguration] = []
         self.credentials = grpc.dynamic_ssl_server_credentials(
             _configuration(self._serving),
@@ -85,29 +85,29 @@ class ServerTls:
         self._closed.set()
 
     def look(self) -> None:
-        """Look at the files now: what has changed is proved, and taken or refused. For one thread."""
-        now: Contents | str
+        """Look at the files now: what has changed is proved, and taken or refused. What is refused is tried
+        again each time, for it may only be early, or half written. For one thread."""
+        now: Contents | None = None
         try:
             now = self._files.read()
-        except PemError as error:
-            now = str(error)
-        if now == self._tried:
-            return
-        self._tried = now
-        if now != self._serving:
-            self._try()
-
-    def _try(self) -> None:
-        try:
+            if now == self._serving:
+                self._problem = None
+                return
             self._serving, valid_until = self._files.prove()
         except PemError as error:
-            self._observer.changed(taken=False)
-            _log.error("changed certificates are refused, those before stay: %s", error)
+            self._refuse((now, str(error)))
             return
+        self._problem = None
         self._found[:] = [_configuration(self._serving)]
         self._observer.changed(taken=True)
         self._observer.serving(valid_until)
         _log.info("%s has changed and is taken, valid until %s", self._files.certificate, _day(valid_until))
+
+    def _refuse(self, problem: tuple[Contents | None, str]) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            self._observer.changed(taken=False)
+            _log.error("changed certificates are refused, those before stay: %s", problem[1])
 
     def _watch(self) -> None:
         while not self._closed.wait(LOOK_S):
@@ -129,16 +129,17 @@ def server_tls(settings: Settings, observer: TlsObserver) -> ServerTls | None:
     return ServerTls(files, observer)
 
 
-def peer_names(auth_context: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names in the certificate that a caller has shown: the subject's common name, then the
-    alternative ones, each once. None without mutual TLS, or when the certificate has no name.
+def peer_subject(auth_context: Mapping[str, Any]) -> str | None:
+    """Return the common name in the certificate that a caller has shown; None without mutual TLS, or when its
+    subject has not exactly one. Alternative names never stand in for it: they may be addresses or mail boxes,
+    which an authority proves in other ways.
 
     Args:
         auth_context: `ServicerContext.auth_context()`, lists of bytes whatever its type hint says. gRPC has
             verified the certificate before.
     """
-    found = [name for kind in (_COMMON_NAME, _ALTERNATIVE) for name in auth_context.get(kind, ())]
-    return tuple(dict.fromkeys(name.decode(errors="backslashreplace") for name in found))
+    found = tuple(auth_context.get(_COMMON_NAME, ()))
+    return found[0].decode(errors="backslashreplace") if len(found) == 1 else None
 
 
 def _configuration(contents: Contents) -> grpc.ServerCertificateConfiguration:

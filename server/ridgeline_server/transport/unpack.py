@@ -82,6 +82,8 @@ def _taken(
     sent: Mapping[str, _Value], known: Mapping[str, int], absent: _Value, kind: Kind, row: int, strays: Strays
 ) -> list[_Value]:
     """The values of the known names in their order; other names are noted as strays of the row."""
+    if len(sent) > len(known) + _STRAY_NAMES:  # before millions of them are listed
+        raise _wrong_table(len(sent) - len(known), "")
     # protobuf's own `get` takes twice as long
     values = [sent[name] if name in sent else absent for name in known]  # noqa: SIM401  # see above
     if len(sent) > len(values) - values.count(absent):  # at least one name is none of these, or ""
@@ -106,20 +108,23 @@ def _column(name: str, values: Sequence[str]) -> CategoricalColumn:
     return CategoricalColumn(name, list(codes)[1:], np.array(coded, dtype=np.int32))
 
 
-def columns(message: pb.RecordBatch, max_rows: int, feature_count: int) -> RecordBatch:
-    """Read columns as sent.
-
-    Raises:
-        RowLimitExceeded: more than `max_rows` rows.
-        InvalidInput: over 1,000 columns more than the model has features; rows without any column; lengths
-            that do not fit the row count, all of them named.
-    """
-    n = message.row_count
+def require_row_count(n: int, max_rows: int) -> None:
+    """Raises RowLimitExceeded for more than `max_rows` rows, InvalidInput for less than none."""
     if n > max_rows:
         raise RowLimitExceeded("row_count", n, max_rows)
     if n < 0:
         text = f"row_count is {n}: expected 0 or more"
         raise InvalidInput([Violation(Reason.INVALID_FIELD, text, "row_count")])
+
+
+def columns(message: pb.RecordBatch, feature_count: int) -> RecordBatch:
+    """Read columns as sent, with a row count that `require_row_count` has passed.
+
+    Raises:
+        InvalidInput: over 1,000 columns more than the model has features; rows without any column; lengths
+            that do not fit the row count, all of them named.
+    """
+    n = message.row_count
     width = len(message.numeric.names) + len(message.categorical)
     if n and not width:
         text = f"row_count is {n} but there are no columns: send at least one feature of the model"

@@ -23,6 +23,7 @@ from ridgeline_server.transport.receive import cut, next_message
 
 _REQUEST = health_pb2.HealthCheckRequest.DESCRIPTOR.full_name
 _STATUS = health_pb2.HealthCheckResponse
+_MOST = 1_000  # each keeps some 20 kB, and everybody may watch
 _PATIENCE_S = 0.5  # for callers who do not read
 Status = int
 
@@ -68,6 +69,8 @@ class Watches:
             return
         except DecodeError:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"the bytes are no {_REQUEST}")
+        if len(self._watchers) >= _MOST:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{_MOST:,} callers watch already: use Check")
         watcher = _Watcher(service, context, send, self._pool)
         self._watchers.add(watcher)
         if not context.add_callback(lambda: self._watchers.discard(watcher)):

@@ -49,11 +49,11 @@ class Failed(grpc.RpcError):
         return self._trailers
 
 
-def refusal(*reasons: Reason) -> Failed:
+def refusal(*reasons: Reason, code: grpc.StatusCode = grpc.StatusCode.INVALID_ARGUMENT) -> Failed:
     violations = [error_details_pb2.BadRequest.FieldViolation(field="x", reason=reason) for reason in reasons]
     info = error_details_pb2.ErrorInfo(reason=Reason.INVALID_INPUT)
     bad = error_details_pb2.BadRequest(field_violations=violations)
-    return Failed(grpc.StatusCode.INVALID_ARGUMENT, "2 problems", [info, bad])
+    return Failed(code, "2 problems", [info, bad])
 
 
 def rejection() -> Failed:
@@ -98,8 +98,17 @@ def test_a_price_for_an_invalid_record_is_wrong() -> None:
 
 def test_an_invalid_record_must_be_refused_for_its_reason() -> None:
     assert CLAMP.failure(INFINITE, refusal(Reason.NOT_FINITE)) == Outcome(refused=1)
+    more = CLAMP.failure(INFINITE, refusal(Reason.NOT_FINITE, Reason.UNKNOWN_FEATURE))
+    assert more == Outcome(problem="INVALID_ARGUMENT NOT_FINITE, UNKNOWN_FEATURE")
+    twice = CLAMP.failure(INFINITE, refusal(Reason.NOT_FINITE, Reason.NOT_FINITE))
+    assert twice == Outcome(problem="INVALID_ARGUMENT NOT_FINITE")
     other = CLAMP.failure(INFINITE, refusal(Reason.WRONG_KIND, Reason.UNKNOWN_FEATURE))
     assert other == Outcome(problem="INVALID_ARGUMENT UNKNOWN_FEATURE, WRONG_KIND")
+
+
+def test_an_invalid_record_must_be_refused_with_its_status() -> None:
+    refused = refusal(Reason.NOT_FINITE, code=grpc.StatusCode.OUT_OF_RANGE)
+    assert CLAMP.failure(INFINITE, refused) == Outcome(problem="OUT_OF_RANGE NOT_FINITE")
 
 
 def test_a_valid_record_must_not_be_refused() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 import bench
 from harness.bench_rounds import Sample, figures, interleaved
+from harness.bench_sections import SECTIONS
 from harness.latency import LatencyHistogram
+from harness.process_cpu import StealMeter
 
 
 def sample(cpu_us: float, units: int = 100, latency_us: float = 1_000.0) -> Sample:
@@ -51,6 +55,7 @@ def test_every_second_round_goes_backwards_so_that_no_kind_is_always_first() -> 
         ({"unary": 2.31, "batch": 0.9}, ["unary"]),
         ({"unary": 9.9, "batch": 9.9}, ["unary", "batch"]),
         ({"unary": 2.31}, ["unary"]),  # only some sections were run
+        ({"unary": 2.0, "new": 1.0}, ["new"]),  # without a record nothing would be compared
     ],
 )
 def test_the_guard_names_what_is_more_than_15_percent_worse(
@@ -73,3 +78,55 @@ def test_a_planted_slowdown_fails_the_command(
     assert run_with(monkeypatch, 1.1 * recorded)() == 0
     assert run_with(monkeypatch, 1.2 * recorded)() == 1
     assert "more than 15% worse" in capsys.readouterr().err
+
+
+def test_recording_some_sections_keeps_what_is_recorded_of_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    record = tmp_path / "bench.json"
+    record.write_text(json.dumps({"unary": 9.0, "batch": 0.9}))
+    monkeypatch.setattr(bench, "RECORDED", record)
+    run_with(monkeypatch, 2.0)
+    assert bench.main(["--record"]) == 0
+    assert json.loads(record.read_text()) == {"unary": 2.0, "batch": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (["--only", "unray", "--check"], "--only is 'unray': expected the beginning of unary or batch or"),
+        (["--rounds", "0"], "--rounds 1 or more"),
+        (["--seconds", "nan"], "--seconds above 0"),
+        (["--check", "--features"], "recorded ratios are to other servers"),
+        (["--record", "--guarded"], "recorded ratios are to other servers"),
+        (["--record", "--slowed"], "nothing to --record"),
+    ],
+)
+def test_a_guard_that_would_compare_nothing_is_refused(
+    capsys: pytest.CaptureFixture[str], flags: list[str], problem: str
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        bench.main(flags)
+    assert left.value.code == 2
+    assert problem in capsys.readouterr().err
+
+
+def test_the_guard_has_a_ratio_for_every_section() -> None:
+    assert tuple(bench.recorded_ratios()) == SECTIONS
+
+
+@pytest.mark.parametrize("name", ["echo", "bare", "serving", "graph"])
+def test_the_servers_that_do_less_stay_as_short_as_the_page_says(name: str) -> None:
+    source = Path(bench.__file__).parent / "peers" / f"{name}.py"
+    assert len(source.read_text().splitlines()) <= 40
+
+
+def test_what_other_guests_took_is_told_beside_the_figures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_with(monkeypatch, 2.0)
+    monkeypatch.setattr(StealMeter, "share", lambda _: 0.25)
+    bench.main(["--json"])
+    shown = capsys.readouterr()
+    assert "taken by other guests of the host: 25.0% of this machine's CPU time" in shown.err
+    assert list(json.loads(shown.out)) == ["unary"]

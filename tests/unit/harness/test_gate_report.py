@@ -4,16 +4,18 @@ import io
 from collections import Counter
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from harness.answers import Outcome
-from harness.gate_report import print_verdict, progress
+from harness.gate_report import limits, print_verdict, progress, told
 from harness.process_cpu import CpuCost
 from harness.tally import Tally
-from harness.verdicts import Verdict
+from harness.verdicts import Rule, Verdict
 from harness.windows import Window
 
 LIMIT = "The generator used more than 70% of a core: it was the limit"
+NO_LIMIT = "The generator used no more than 70% of a core: it was not the limit."
 
 
 def window(cost: CpuCost, users: int = 16) -> Window:
@@ -36,6 +38,8 @@ def test_a_window_is_one_line_with_all_that_counts() -> None:
         "cores: generator 0.50, server 0.90"
     )
     assert progress(1, window(CpuCost(0.5))).endswith("cores: generator 0.50")
+    stolen = CpuCost(0.5, stolen_share=0.034)
+    assert progress(1, window(stolen)).endswith("cores: generator 0.50; other guests 3.4%")
 
 
 def test_windows_of_one_load_are_one_table_with_what_was_wrong() -> None:
@@ -54,8 +58,28 @@ def test_windows_of_several_loads_are_a_line_each() -> None:
 
 
 def test_a_generator_that_was_the_limit_is_named_and_no_other() -> None:
-    assert LIMIT in printed(Verdict((), (window(CpuCost(0.71)),)))
-    assert LIMIT not in printed(Verdict((), (window(CpuCost(0.69)),)))
+    for cores, busy in ((0.71, True), (0.69, False)):
+        verdict = Verdict((), (window(CpuCost(cores)),))
+        assert (LIMIT in printed(verdict), NO_LIMIT in printed(verdict)) == (busy, not busy)
+        assert told("steady", verdict)["generator_was_the_limit"] == busy
+
+
+def test_what_other_guests_took_is_the_mean_over_the_time_and_not_known_without_one_of_the_windows() -> None:
+    short, unknown = window(CpuCost(0.5, stolen_share=0.01)), window(CpuCost(0.5))
+    long = replace(window(CpuCost(0.5, stolen_share=0.04)), seconds=1.0)
+    verdict = Verdict((), (short, long))
+    assert "taken by other guests of the host: 3.0% of this machine's CPU time" in printed(verdict)
+    assert told("steady", verdict)["stolen_share"] == pytest.approx(0.03)
+    assert "taken by other guests of the host: not known" in printed(Verdict((), (short, unknown)))
+    assert told("steady", Verdict(("it was slow",), ()))["stolen_share"] is None
+
+
+def test_how_long_a_run_may_take_is_said_before_it() -> None:
+    assert limits(24, 10, Rule()) == (
+        "windows of 10 s: passes at the first 3 in a row that agree within 10% and are good enough; "
+        "gives up after 24, and after 11 of which none was good enough"
+    )
+    assert limits(11, 0.5, Rule()).endswith("gives up after 11")
 
 
 def test_a_server_that_grows_is_seen() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import asdict
+import re
+from dataclasses import asdict, fields
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +39,11 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
 
 def test_one_kind_of_user_may_be_left_out() -> None:
     assert LoadOptions(batch_weight=0, stream_weight=0).unary_weight > 0
+
+
+def test_every_option_is_on_the_page() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "load-testing.md").read_text()
+    table = page.partition("### Arguments")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| ([a-z_, ]+) \|", table, re.MULTILINE)
+    documented = [name for cell in cells[1:] for name in cell.split(", ")]
+    assert sorted(documented) == sorted(option.name for option in fields(LoadOptions))

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.process_cpu import CpuMeter, usage
+from harness import process_cpu
+from harness.process_cpu import CpuMeter, MachineTime, told_stolen, usage
 
 # Half of the work in a second thread; then it says what it used, waits for a line, and ends.
 _WORKER = """
@@ -114,3 +115,36 @@ def test_a_meter_shares_the_servers_time_among_the_calls(parent: subprocess.Pope
     assert cost.server_us_per_call == pytest.approx(worker_s * 1e6 / 100, abs=TOLERANCE_S * 1e6 / 100)
     assert cost.server_cores is not None
     assert cost.server_cores > 0
+
+
+STAT = "cpu  400 10 90 450 20 5 15 10 300 9\ncpu0 200 5 45 225 10 2 8 5 150 4\nintr 12345\n"
+
+
+def test_the_machines_time_has_idle_time_and_no_guests_of_its_own_twice() -> None:
+    assert MachineTime.parse(STAT) == MachineTime(total=1_000, stolen=10)
+
+
+@pytest.mark.parametrize("text", ["", "cpu0 1 2 3 4 5 6 7 8 9 10\n", "cpu  400 10 90 450 20 5 15\n"])
+def test_a_kernel_that_does_not_tell_what_was_stolen_leaves_it_unknown(text: str) -> None:
+    assert MachineTime.parse(text) is None
+
+
+def test_what_was_stolen_is_a_share_of_the_time_between() -> None:
+    before = MachineTime(total=1_000, stolen=10)
+    assert MachineTime(1_200, 16).stolen_share_since(before) == 0.03
+    assert MachineTime(1_200, 9).stolen_share_since(before) == 0.0  # some hosts count backwards
+    assert before.stolen_share_since(before) is None
+
+
+def test_what_was_stolen_is_told_or_said_to_be_unknown() -> None:
+    assert told_stolen(0.0312) == "taken by other guests of the host: 3.1% of this machine's CPU time"
+    assert told_stolen(None) == "taken by other guests of the host: not known"
+
+
+def test_a_meter_without_the_machines_time_does_not_know_what_was_stolen(
+    monkeypatch: pytest.MonkeyPatch, parent: subprocess.Popen[str]
+) -> None:
+    times = iter([MachineTime(1_000, 10), MachineTime(1_400, 30), MachineTime(1_500, 30), None])
+    monkeypatch.setattr(process_cpu, "_machine_time", lambda: next(times))
+    assert CpuMeter(parent.pid).stop(1).stolen_share == 0.05
+    assert CpuMeter(None).stop(1).stolen_share is None

@@ -100,7 +100,7 @@ def test_a_few_wrong_answers_pass() -> None:
 
 def test_windows_without_any_answer_never_pass() -> None:
     assert decided([window(0)] * 5) is None
-    verdict = verdicts.unsteady([window(0)] * 5, RULE)
+    verdict = verdicts.unsteady([window(0)] * 5, 5, RULE)
     assert "window 5: no request got a price" in verdict.reasons
 
 
@@ -118,16 +118,80 @@ def test_a_steady_run_passes_only_on_three_good_windows_within_a_tenth_of_each_o
 
 
 def test_a_run_that_never_agreed_says_how_far_apart_it_was_and_what_else_is_wrong() -> None:
-    verdict = verdicts.unsteady([window(100), window(800), window(1_200), window(1_700, ms=200)], RULE)
-    assert "no 3 windows in a row of 4 agree within 10%" in verdict.reasons[0]
+    windows = [window(100), window(800), window(1_200), window(1_700, ms=200)]
+    verdict = verdicts.unsteady(windows, 4, RULE)
+    assert verdict.reasons[0].startswith(
+        "no 3 windows in a row of 4 agree within 10%, and 4 windows are its limit"
+    )
+    assert "; 1 of them were good enough: the last have" in verdict.reasons[0]
     assert "800 to 1,700 predictions/s" in verdict.reasons[0]
     assert verdict.reasons[1] == "window 2: 800 predictions/s: 1,000 are required"
     assert verdict.reasons[2].startswith("window 4: p95 is")
 
 
 def test_a_run_without_a_window_fails() -> None:
-    assert not verdicts.unsteady([], RULE).passed
+    assert not verdicts.unsteady([], 3, RULE).passed
     assert not verdicts.soak([], RULE).passed
+
+
+MOST = 24
+FAST, SLOW, POOR = window(1_700), window(1_350), window(900)
+"""Two that do not agree and are good enough, and one that is not."""
+
+
+def ends_at(windows: Sequence[Window], most: int = MOST) -> tuple[int, str]:
+    """After how many windows, none of which decides, a steady run ends, and why."""
+    for number in range(1, len(windows) + 1):
+        if reason := verdicts.hopeless(windows[:number], most, RULE):
+            return number, reason
+    return 0, ""
+
+
+def test_a_run_of_good_windows_that_do_not_agree_goes_on_to_its_limit() -> None:
+    assert ends_at([FAST, SLOW] * 12) == (23, "1 more of 24 windows cannot make it pass")
+    jumping_to_the_end = [FAST, SLOW] * 10 + [FAST, SLOW, window(1_400), FAST]
+    assert ends_at(jumping_to_the_end) == (24, "24 windows are its limit")
+
+
+def test_a_run_may_pass_in_its_last_window() -> None:
+    windows = [FAST, SLOW] * 10 + [FAST, SLOW, SLOW, SLOW]
+    assert ends_at(windows[:23]) == (0, "")
+    verdict = verdicts.steady(windows, RULE)
+    assert verdict is not None
+    assert verdict.passed
+
+
+def test_a_run_without_a_good_window_for_long_ends() -> None:
+    poor = [POOR, window(700)] * 6
+    told = "none of the last 11 windows was good enough"
+    assert ends_at(poor) == (11, told)
+    assert ends_at([FAST, *poor]) == (12, told)
+    assert ends_at([*poor[:10], FAST, *poor[:10]]) == (0, "")
+    assert ends_at([window(2_000, ms=250), window(1_500, ms=250)] * 6) == (11, told)
+
+
+@pytest.mark.parametrize(
+    ("last", "end"),
+    [
+        pytest.param([SLOW, SLOW], 0, id="two that agree: a third may come"),
+        pytest.param([FAST, SLOW], 5, id="two that differ: one more is too few"),
+        pytest.param([POOR, POOR], 4, id="one that is too slow: two more are too few"),
+        pytest.param([SLOW, POOR], 5, id="too slow at last: one more is too few"),
+    ],
+)
+def test_a_run_ends_when_what_is_left_cannot_make_it_pass(last: list[Window], end: int) -> None:
+    assert ends_at([FAST, SLOW, FAST, *last], most=6)[0] == end
+
+
+@given(
+    st.lists(st.sampled_from([900, 1_000, 1_050, 1_200, 1_500]), min_size=1, max_size=7), st.integers(3, 7)
+)
+def test_a_run_that_ended_could_not_have_passed(rates: list[int], most: int) -> None:
+    windows = [window(rate) for rate in rates[:most]]
+    end, _ = ends_at(windows, most)
+    verdicts_after = [verdicts.steady(windows[:n], RULE) for n in range(end, len(windows) + 1)] if end else []
+    assert not any(verdict and verdict.passed for verdict in verdicts_after)
+    assert end or len(windows) < most or any(verdicts.steady(windows[:n], RULE) for n in range(most + 1))
 
 
 def test_a_soak_passes_when_every_window_is_good_enough_however_they_differ() -> None:

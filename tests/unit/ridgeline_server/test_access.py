@@ -15,6 +15,7 @@ from ridgeline_server.access.roles import METHOD_ROLES, OPEN_METHODS, Role
 from ridgeline_server.access.tokens import bearer_tokens, token_digest, token_id
 from ridgeline_server.errors import PermissionDenied, RateExceeded, Unauthenticated
 from ridgeline_server.transport.access import Access
+from ridgeline_server.transport.tls import peer_subject
 from support.context import Context
 from support.tokens import entry_of, made_entry
 
@@ -258,3 +259,18 @@ def test_a_rate_says_how_long_to_wait_or_never() -> None:
     with pytest.raises(RateExceeded, match="send at most 10 rows in one call") as never:
         access.take(caller, 11)
     assert (soon.value.retry_after_ms, never.value.retry_after_ms) == (300, RateExceeded.NEVER)
+
+
+@pytest.mark.parametrize(
+    ("shown", "subject"),
+    [
+        ({"x509_common_name": [b"edge.example"]}, "edge.example"),
+        ({"x509_subject_alternative_name": [b"edge.example"]}, None),
+        ({"x509_common_name": [b"edge.example", b"shop.example"]}, None),
+        ({}, None),
+    ],
+)
+def test_a_subject_is_the_common_name_and_nothing_else(
+    shown: dict[str, list[bytes]], subject: str | None
+) -> None:
+    assert peer_subject(shown) == subject

@@ -104,3 +104,11 @@ def test_loopback_may_be_plaintext(address: str) -> None:
 def test_half_of_tls_is_refused(told: dict[str, str], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         load_settings({"models": "m", **told}, {})
+
+
+def test_a_key_in_place_of_its_path_is_refused_and_not_quoted() -> None:
+    key = "-----BEGIN CERTIFICATE-----\nc2VjcmV0\n-----END CERTIFICATE-----"
+    with pytest.raises(ConfigError) as caught:
+        load_settings({"models": "m", "tls_certificate": "c.pem", "tls_key": key}, {})
+    told = "tls_key holds a key or a certificate itself: give the path of its file"
+    assert caught.value.problems == (told,)

@@ -7,7 +7,7 @@ import pytest
 from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.errors import InvalidInput, MalformedMessage
 from ridgeline_server.transport import fields
-from ridgeline_server.transport.fields import SHORT_BYTES, FieldLimit
+from ridgeline_server.transport.fields import SHORT_BYTES, SPARE_FIELDS, FieldLimit
 
 MOST = 1_000
 LIMIT = FieldLimit(fields.PREDICT_STREAM, MOST)
@@ -80,3 +80,20 @@ def test_a_short_message_is_not_looked_at() -> None:
     LIMIT.check(b"\x12\x00" * (SHORT_BYTES // 2))
     with pytest.raises(InvalidInput):
         LIMIT.check(b"\x12\x00" * (SHORT_BYTES // 2 + 1))
+
+
+@pytest.mark.parametrize("method", ["PredictBatch", "PredictStream"])
+def test_a_record_of_a_batch_may_have_as_many_fields_as_one_alone(method: str) -> None:
+    record = pb.Record(numeric={f"stray {n}": 1.0 for n in range(SPARE_FIELDS + 1)})
+    rows = pb.Records(records=[record])
+    batch, chunk = pb.PredictBatchRequest(rows=rows), pb.PredictStreamRequest(chunk=pb.Chunk(rows=rows))
+    tree, sent = {
+        "PredictBatch": (fields.PREDICT_BATCH, batch.SerializeToString),
+        "PredictStream": (fields.PREDICT_STREAM, chunk.SerializeToString),
+    }[method]
+    limit = FieldLimit(tree, MOST)
+    with pytest.raises(InvalidInput, match="more than 10,000 fields"):
+        limit.check(sent())
+    for records in (batch.rows.records, chunk.chunk.rows.records):
+        del records[0].numeric["stray 0"]
+    limit.check(sent())

@@ -124,6 +124,7 @@ def test_of_a_long_dictionary_only_what_is_used_is_read() -> None:
     assert [brand for brand, _ in texts(checked)] == ["Acme", "brand 1", "", "Acme"]
     assert grid(checked, checked.cells.unknown)[:, 2].tolist() == [False, True, False, False]
     assert dictionary.read == 2
+    assert max(map(len, checked.categories.entries)) == 3
 
 
 def test_an_unseen_category_is_marked_and_a_known_one_is_not() -> None:
