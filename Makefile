@@ -64,8 +64,8 @@ serve: default-model ## Start a price server here; PORT=50051 OPS_PORT=9464 MODE
 	@exec $(BIN)/ridgeline-server serve --models $(MODELS) --address 127.0.0.1:$(PORT) --ops-address 127.0.0.1:$(OPS_PORT)
 
 .PHONY: test
-test: $(INSTALLED) compat ## Run every test
-	@$(BIN)/pytest
+test: $(INSTALLED) compat ## Run every test; PROCESSES=2 at a time
+	@$(BIN)/pytest -n $(or $(PROCESSES),2) --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: check-format check-lint check-types check-imports check-proto check-breaking check-stubs check-habits ## Run every static check
@@ -266,6 +266,9 @@ $(SUPPLY)/.installed: deploy/supply/requirements.lock
 	$(call create-venv,$(SUPPLY))
 	@$(SUPPLY)/bin/python $(PIP_INSTALL) $(LOCKED) $<
 	@touch $@
+
+.PHONY: environments
+environments: $(INSTALLED) $(PROTOC) $(FUZZ)/.installed $(SUPPLY)/.installed $(CLIENT_LOCKS:tests/compat/%.lock=.build/compat-%/.installed) ## Create every virtual environment that .ci/run needs
 
 $(UV):
 	$(call create-venv,.build/uv)

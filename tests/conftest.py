@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socketserver
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,14 @@ from support.servers import ANY_PORT, serving
 # How long an example takes says nothing about the code: the machine may be busy.
 hypothesis.settings.register_profile("ridgeline", deadline=None)
 hypothesis.settings.load_profile("ridgeline")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pages_close_at_once() -> Iterator[None]:
+    """The standard library's HTTP server looks every half second whether it is told to stop."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socketserver.BaseServer.serve_forever, "__defaults__", (0.01,))
+        yield
 
 
 @pytest.fixture(scope="session")

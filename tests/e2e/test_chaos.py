@@ -18,7 +18,8 @@ ROWS = 50_000
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    return run(Plan(rounds=1, seed=SEED, rows=ROWS), tmp_path_factory.mktemp("chaos"))
+    plan = Plan(rounds=1, seed=SEED, rows=ROWS, unary=3, batch=1)
+    return run(plan, tmp_path_factory.mktemp("chaos"))
 
 
 def test_every_answer_is_the_stated_versions_and_every_failure_is_declared(report: Report) -> None:

@@ -6,6 +6,7 @@ import errno
 import logging
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -34,21 +35,44 @@ PERMISSION_DENIED = (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
 SERVING = 1
 
 
-@pytest.fixture
-def tokens(tmp_path: Path) -> Tokens:
-    """A caller for each role."""
-    tokens = Tokens(tmp_path / "tokens.json")
+def a_caller_for_each_role(folder: Path) -> Tokens:
+    tokens = Tokens(folder / "tokens.json")
     for role in Role:
         tokens.enter(role.value, role)
     return tokens
 
 
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
+    """A file that no test changes."""
+    return a_caller_for_each_role(tmp_path_factory.mktemp("tokens"))
+
+
 @pytest.fixture
+def changing(tmp_path: Path) -> Tokens:
+    """A file for one test to change."""
+    return a_caller_for_each_role(tmp_path)
+
+
+@pytest.fixture(scope="module")
 def guarded(toy_models: Path, tokens: Tokens) -> Iterator[App]:
     """A server that asks who calls."""
     settings = {"tokens": str(tokens.path), "reflection": True, "ops_address": ANY_PORT}
     with serving(toy_models, **settings) as app:
         yield app
+
+
+@pytest.fixture
+def following(toy_models: Path, changing: Tokens) -> Iterator[App]:
+    """A server of the file that changes."""
+    with serving(toy_models, tokens=str(changing.path), ops_address=ANY_PORT) as app:
+        yield app
+
+
+@pytest.fixture
+def its_wire(following: App) -> Iterator[Wire]:
+    with connect(following.address) as wire:
+        yield wire
 
 
 @pytest.fixture
@@ -161,11 +185,11 @@ def test_without_a_file_everybody_may_call(toy_models: Path) -> None:
 @pytest.mark.parametrize("method", ["Predict", "PredictBatch", "DescribeModel", "PredictStream"])
 @pytest.mark.parametrize("values", [[], ["Bearer x"]], ids=["no token", "a wrong one"])
 def test_a_refused_caller_never_waits_for_its_message_on_a_thread_of_the_pool(
-    guarded: App, wire: Wire, values: list[str], method: str
+    guarded: App, wire: Wire, values: list[str], method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[object] = []
     for pool in (guarded._listener._pool, guarded._listener._streams):
-        pool.submit = lambda *call, **_: taken.append(call)  # type: ignore[method-assign,assignment]
+        monkeypatch.setattr(pool, "submit", lambda *call, **_: taken.append(call))
     metadata = [("authorization", value) for value in values]
     silent = [wire.header_only(method, metadata=metadata) for _ in range(8)]
     codes = {caller.call.exception(TIMEOUT).code() for caller in silent}
@@ -174,47 +198,47 @@ def test_a_refused_caller_never_waits_for_its_message_on_a_thread_of_the_pool(
 
 
 def test_a_file_that_changes_is_read_again_and_a_broken_one_is_not_taken(
-    guarded: App, wire: Wire, tokens: Tokens, caplog: pytest.LogCaptureFixture
+    following: App, its_wire: Wire, changing: Tokens, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    watch = guarded._tokens
+    watch = following._tokens
     assert watch is not None
-    new = tokens.enter("new", Role.PREDICT)
+    new = changing.enter("new", Role.PREDICT)
     watch.look()
-    ask = partial(wire.stub.Predict, REQUEST, metadata=bearer(new), timeout=TIMEOUT)
+    ask = partial(its_wire.stub.Predict, REQUEST, metadata=bearer(new), timeout=TIMEOUT)
     assert answer_of(ask)[0] is grpc.StatusCode.OK
-    tokens.path.write_text("{")
+    changing.path.write_text("{")
     watch.look()
-    watch.look()
-    assert answer_of(ask)[0] is grpc.StatusCode.OK
-    tokens.path.unlink()
     watch.look()
     assert answer_of(ask)[0] is grpc.StatusCode.OK
-    tokens.revoke("new")
+    changing.path.unlink()
+    watch.look()
+    assert answer_of(ask)[0] is grpc.StatusCode.OK
+    changing.revoke("new")
     watch.look()
     assert answer_of(ask) == UNAUTHENTICATED
+    reads = Scrape.of(following)
     errors = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
     assert len(errors) == 2
     assert all("is not taken, the tokens stay as they were" in text for text in errors)
-    reads = Scrape.of(guarded)
     assert reads.value("ridgeline_token_reads_total", outcome="taken") == 2
     assert reads.value("ridgeline_token_reads_total", outcome="refused") == 2
 
 
 def test_a_file_that_could_not_be_read_for_a_moment_is_taken_then(
-    guarded: App, wire: Wire, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+    following: App, its_wire: Wire, changing: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watch = guarded._tokens
+    watch = following._tokens
     assert watch is not None
-    tokens.revoke("predict")
+    changing.revoke("predict")
     with monkeypatch.context() as moment:
         moment.setattr(Path, "read_text", no_descriptor_left)
         watch.look()
         watch.look()
     watch.look()
-    ask = partial(wire.stub.Predict, REQUEST, metadata=bearer(tokens.of["predict"]), timeout=TIMEOUT)
+    ask = partial(its_wire.stub.Predict, REQUEST, metadata=bearer(changing.of["predict"]), timeout=TIMEOUT)
     assert answer_of(ask) == UNAUTHENTICATED
-    reads = Scrape.of(guarded)
+    reads = Scrape.of(following)
     assert reads.value("ridgeline_token_reads_total", outcome="refused") == 1
     assert reads.value("ridgeline_token_reads_total", outcome="taken") == 1
 
@@ -224,20 +248,20 @@ def no_descriptor_left(*_: object, **__: object) -> str:
 
 
 def test_an_open_stream_ends_when_its_caller_may_not_call_any_more(
-    guarded: App, wire: Wire, tokens: Tokens
+    following: App, its_wire: Wire, changing: Tokens
 ) -> None:
-    watch = guarded._tokens
+    watch = following._tokens
     assert watch is not None
     sent: SimpleQueue[pb.PredictStreamRequest | None] = SimpleQueue()
-    results = wire.stub.PredictStream(
-        iter(sent.get, None), metadata=bearer(tokens.of["predict"]), timeout=TIMEOUT
+    results = its_wire.stub.PredictStream(
+        iter(sent.get, None), metadata=bearer(changing.of["predict"]), timeout=TIMEOUT
     )
     chunks = [pb.Chunk(sequence=number, rows=pb.Records(records=[record()])) for number in range(2)]
     sent.put(pb.PredictStreamRequest(open=pb.StreamOpen()))
     sent.put(pb.PredictStreamRequest(chunk=chunks[0]))
     assert next(results).HasField("opened")
     assert next(results).HasField("result")
-    tokens.revoke("predict")
+    changing.revoke("predict")
     watch.look()
     sent.put(pb.PredictStreamRequest(chunk=chunks[1]))
     refusal = refused(lambda: next(results))
@@ -245,12 +269,12 @@ def test_an_open_stream_ends_when_its_caller_may_not_call_any_more(
     assert (refusal.code, refusal.reason) == UNAUTHENTICATED
 
 
-def test_a_running_server_finds_the_change_by_itself(toy_models: Path, tokens: Tokens) -> None:
-    flags = [*free_ports(toy_models), "--tokens", str(tokens.path)]
+def test_a_running_server_finds_the_change_by_itself(toy_models: Path, changing: Tokens) -> None:
+    flags = [*free_ports(toy_models), "--tokens", str(changing.path)]
     with server_process(*flags) as process, connect(process.address()) as wire:
-        ask = partial(wire.stub.Predict, REQUEST, metadata=bearer(tokens.of["predict"]), timeout=TIMEOUT)
+        ask = partial(wire.stub.Predict, REQUEST, metadata=bearer(changing.of["predict"]), timeout=TIMEOUT)
         assert answer_of(ask)[0] is grpc.StatusCode.OK
-        tokens.revoke("predict")
+        changing.revoke("predict")
         process.wait_line("was read again")
         assert answer_of(ask) == UNAUTHENTICATED
 
@@ -300,23 +324,31 @@ def test_a_server_never_shows_a_token(
     assert not carried & tokens.of.keys()
 
 
-@pytest.fixture
-def with_subjects(toy_models: Path, tokens: Tokens) -> Iterator[Wire]:
-    """A server that also knows the certificate subject edge.example, for predict."""
+@pytest.fixture(scope="module")
+def with_edge(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
+    """A file that also knows the certificate subject edge.example, for predict."""
+    tokens = a_caller_for_each_role(tmp_path_factory.mktemp("edge"))
     tokens.enter("edge", Role.PREDICT, sha256=None, subject="edge.example")
-    settings = {"tokens": str(tokens.path), "reflection": True, "message_timeout_s": 3600}
+    return tokens
+
+
+@pytest.fixture(scope="module")
+def with_subjects(toy_models: Path, with_edge: Tokens) -> Iterator[Wire]:
+    """A server that knows tokens and subjects, without TLS."""
+    settings = {"tokens": str(with_edge.path), "reflection": True, "message_timeout_s": 3600}
     with serving(toy_models, **settings) as app, connect(app.address) as wire:
         yield wire
 
 
-@pytest.fixture
-def by_certificate(toy_models: Path, tokens: Tokens, tmp_path: Path) -> Iterator[dict[str, Wire]]:
+@pytest.fixture(scope="module")
+def by_certificate(
+    toy_models: Path, with_edge: Tokens, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Wire]]:
     """Callers who show their certificates: edge, who may predict, and a stranger."""
-    identities = Identities.of(tmp_path)
-    tokens.enter("edge", Role.PREDICT, sha256=None, subject="edge.example")
+    identities = Identities.of(tmp_path_factory.mktemp("certificates"))
     for name in ("edge", "stranger"):
         identities.write(name, identities.authority.issue(f"{name}.example"))
-    settings = {"tokens": str(tokens.path), "reflection": True, **identities.settings(mutual=True)}
+    settings = {"tokens": str(with_edge.path), "reflection": True, **identities.settings(mutual=True)}
     with serving(toy_models, **settings) as app:
         edge, stranger = (connect(app.address, identities.tls(name)) for name in ("edge", "stranger"))
         with edge as known, stranger as unknown:
@@ -325,14 +357,14 @@ def by_certificate(toy_models: Path, tokens: Tokens, tmp_path: Path) -> Iterator
 
 @pytest.mark.parametrize("method", sorted(METHOD_ROLES))
 def test_a_certificates_subject_is_judged_like_a_token(
-    by_certificate: dict[str, Wire], tokens: Tokens, method: str
+    by_certificate: dict[str, Wire], with_edge: Tokens, method: str
 ) -> None:
     ask, stranger = (
         partial(methods(by_certificate[name])[method], timeout=TIMEOUT) for name in ("edge", "stranger")
     )
     assert answer_of(ask) == (grpc.StatusCode.OK, "")
     assert answer_of(stranger) == UNAUTHENTICATED
-    assert answer_of(partial(stranger, metadata=bearer(tokens.of["predict"])))[0] is grpc.StatusCode.OK
+    assert answer_of(partial(stranger, metadata=bearer(with_edge.of["predict"])))[0] is grpc.StatusCode.OK
 
 
 @pytest.mark.parametrize("method", ["Predict", "PredictBatch", "DescribeModel", "PredictStream"])
@@ -363,6 +395,10 @@ def test_where_the_server_calls_itself_nobody_else_gets_prices(toy_models: Path,
 
 
 def private_addresses() -> set[str]:
-    """Where servers of this machine call themselves: every user can see it."""
-    found = re.findall(r"@(ridgeline-\w+)$", Path("/proc/net/unix").read_text(), re.MULTILINE)
-    return {f"unix-abstract:{name}" for name in found}
+    """Where servers of this process call themselves: every user of the machine can see it."""
+    own = []
+    for opened in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            own.append(str(opened.readlink()))
+    found = re.findall(r" (\d+) @(ridgeline-\w+)$", Path("/proc/net/unix").read_text(), re.MULTILINE)
+    return {f"unix-abstract:{name}" for inode, name in found if f"socket:[{inode}]" in own}

@@ -28,10 +28,9 @@ def descriptors(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-@pytest.mark.parametrize("method", ["Check", "Watch"])
-def test_probes_that_send_nothing_are_ended_and_hold_up_no_other_probe(toy_models: Path, method: str) -> None:
+def test_probes_that_send_nothing_are_ended_and_hold_up_no_other_probe(toy_models: Path) -> None:
     with serving(toy_models) as app, connect(app.address) as silent:
-        probes = [silent.header_only(method, service=HEALTH) for _ in range(100)]
+        probes = [silent.header_only(method, service=HEALTH) for method in ["Check", "Watch"] * 100]
         silent.predict(REQUEST)  # same connection: they are queued by now
         assert_served(app.address)
         with connect(app.address) as other:

@@ -14,8 +14,7 @@ ANY_PORT = "127.0.0.1:0"
 
 
 def new_app(models: Path, **settings: Any) -> App:
-    """An app with a bound port; nothing is answered yet. To close an `ops_address` takes half a second, so
-    there is none unless a test asks for one."""
+    """An app with a bound port; nothing is answered yet, and there is no `ops_address`."""
     defaults = {"address": ANY_PORT, "ops_address": "", "drain_grace_s": 5.0}
     return App(load_settings({"models": models, **defaults, **settings}, {}))
 

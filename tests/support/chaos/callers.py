@@ -39,7 +39,7 @@ class Callers(Threads):
         outcomes: calls by what became of them: RIGHT, WRONG, a status, or an error that is not declared.
     """
 
-    def __init__(self, address: str, oracle: Oracle, unary: int = 6, batch: int = 2) -> None:
+    def __init__(self, address: str, oracle: Oracle, unary: int, batch: int) -> None:
         self.outcomes: Counter[str] = Counter()
         self._address = address
         self._oracle = oracle

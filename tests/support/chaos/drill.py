@@ -24,12 +24,15 @@ class Plan:
         seconds: no round begins later.
         seed: draws orders and workers.
         rows: of the table that is scored and asked for.
+        unary, batch: callers who ask for one price at a time, and for many.
     """
 
     rounds: int
     seconds: float = float("inf")
     seed: int = 0
     rows: int = 100_000
+    unary: int = 6
+    batch: int = 2
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ def run(plan: Plan, folder: Path, told: Callable[[Injection], object] = lambda _
     """Do as planned; files go to `folder`, `told` hears of each fault when it is over."""
     report, oracle = Report(), Oracle(plan.rows)
     with Site(publish(folder)) as site:
-        with Callers(site.address, oracle) as callers, Jobs(site.address, oracle, folder) as jobs:
+        asking = Callers(site.address, oracle, plan.unary, plan.batch)
+        with asking as callers, Jobs(site.address, oracle, folder) as jobs:
             draw = random.Random(plan.seed)
             callers.wait_right(time.monotonic())
             for name in _drawn(plan, draw):

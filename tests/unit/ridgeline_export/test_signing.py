@@ -159,6 +159,7 @@ def private_bytes(algorithm: serialization.KeySerializationEncryption, key: obje
         private_bytes(serialization.BestAvailableEncryption(b"pass"), Ed25519PrivateKey.generate()),
         private_bytes(serialization.NoEncryption(), ec.generate_private_key(ec.SECP256R1())),
     ],
+    ids=["cut off", "encrypted", "of another kind"],
 )
 def test_a_private_key_file_that_is_wrong_is_refused_and_never_quoted(
     tmp_path: Path, version: Path, content: bytes
