@@ -177,8 +177,8 @@ callers: $(if $(TARGET),$(INSTALLED),default-model) ## Throughput and latency wi
 	  $(FLAGS) $(if $(TARGET),--target $(TARGET) $(TLS)) --models $(MODELS)
 
 .PHONY: neighbours
-neighbours: default-model ## Single prices alone and beside a stream that sends as fast as it can; ROUNDS=5 SECONDS=4 ROWS=10000
-	@$(BIN)/python loadtests/neighbours.py --rounds $(or $(ROUNDS),5) --seconds $(or $(SECONDS),4) --chunk-rows $(or $(ROWS),10000) --models $(MODELS)
+neighbours: default-model ## Single prices alone and beside a stream that sends as fast as it can; ROUNDS=5 SECONDS=4 ROWS=10000 FLAGS=--check
+	@$(BIN)/python loadtests/neighbours.py --rounds $(or $(ROUNDS),5) --seconds $(or $(SECONDS),4) --chunk-rows $(or $(ROWS),10000) --models $(MODELS) $(FLAGS)
 
 .PHONY: bench
 bench: default-model ## CPU of a price beside a bare echo and beside onnxruntime alone; ROUNDS=7 SECONDS=2 ONLY=unary FLAGS=--features

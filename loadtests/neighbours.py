@@ -1,7 +1,8 @@
 """How long single prices take beside a stream that sends as fast as it can, in one server process.
 
 Rounds of both in turns: a few callers ask for one price at a time, alone and beside one stream of large
-chunks. What counts is the ratio within a round. Exit code 0: all calls were answered; 1: not.
+chunks. What counts is the ratio within a round. Exit code 0: all calls were answered; 1: not, or `--check`
+found them to wait too much longer beside the stream.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from ridgeline_client import RidgelineError
 
 WARMUP_S = 1.0
 _DISTINCT_CHUNKS = 4
+MOST = {"p50_ms": 2.0, "p99_ms": 10.0}
+"""How many times as long as alone a single price may take beside the stream: the median of the rounds."""
 _PATIENCE_S = 60.0
 _SPAWN = get_context("spawn")  # gRPC runs in this process, so it must not be forked
 
@@ -71,7 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(json.dumps([asdict(each) for each in rounds], indent=2))
     else:
         _show(rounds, arguments, Console(highlight=False, soft_wrap=True))
-    return 1 if any(each.alone.failed or each.beside.failed for each in rounds) else 0
+    slow = too_slow(rounds) if arguments.check else []
+    for problem in slow:
+        print(problem, file=sys.stderr)
+    return 1 if slow or any(each.alone.failed or each.beside.failed for each in rounds) else 0
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -81,11 +87,25 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--callers", type=int, default=2, help="callers of single prices, a connection each")
     parser.add_argument("--chunk-rows", type=int, default=10_000, help="rows of each chunk of the stream")
     parser.add_argument("--models", type=Path, default=Path("models"), help="what the server serves")
+    parser.add_argument("--check", action="store_true", help="exit code 1 when ratios are above the bounds")
     parser.add_argument("--json", action="store_true", help="a JSON list instead of a table")
     arguments = parser.parse_args(argv)
     if not 1 <= arguments.rounds <= 100 or not 0 < arguments.seconds <= 600:
         parser.error("give --rounds from 1 to 100 and --seconds above 0, at most 600")
     return arguments
+
+
+def too_slow(rounds: Sequence[Round]) -> list[str]:
+    """Say which latencies are more than `MOST` times as long beside the stream."""
+    return [
+        f"{figure.removesuffix('_ms')}: {ratio:.2f} times as long beside the stream, at most {most:g} allowed"
+        for figure, most in MOST.items()
+        if (ratio := statistics.median(_ratios(rounds, figure))) > most
+    ]
+
+
+def _ratios(rounds: Sequence[Round], figure: str) -> list[float]:
+    return [getattr(each.beside, figure) / getattr(each.alone, figure) for each in rounds]
 
 
 def _round(asked: Calls, arguments: argparse.Namespace) -> Round:
@@ -142,11 +162,7 @@ def _show(rounds: Sequence[Round], arguments: argparse.Namespace, console: Conso
     alone, beside = [each.alone for each in rounds], [each.beside for each in rounds]
     for name, seen in (("alone", alone), (f"beside chunks of {arguments.chunk_rows:,}", beside)):
         table.add_row(name, *(_spread([getattr(s, f) for s in seen]) for f in ("rate", "p50_ms", "p99_ms")))
-    ratios = [
-        [getattr(b, f) / getattr(a, f) for a, b in zip(alone, beside, strict=True)]
-        for f in ("rate", "p50_ms", "p99_ms")
-    ]
-    table.add_row("ratio", *map(_spread, ratios))
+    table.add_row("ratio", *(_spread(_ratios(rounds, figure)) for figure in ("rate", *MOST)))
     console.print(table)
     console.print(f"rows/s of the stream: {statistics.median(each.rows_per_s for each in rounds):,.0f}")
 

@@ -62,6 +62,9 @@ def test_callers_are_measured_alone_and_beside_a_stream(
     assert code == 0
     assert measured["rows_per_s"] > 0
     assert all(measured[half]["rate"] > 0 and not measured[half]["failed"] for half in ("alone", "beside"))
+    monkeypatch.setattr(neighbours, "MOST", {"p50_ms": 0.0})
+    assert told(capsys, neighbours.main, *flags)[0] == 0
+    assert told(capsys, neighbours.main, *flags, "--check")[0] == 1
 
 
 def test_a_start_is_timed_and_its_memory_read(capsys: Capture, toy_models: Path) -> None:

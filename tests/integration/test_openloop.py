@@ -23,7 +23,7 @@ from support.commands import Capture, told
 from support.gate import Gate
 from support.process import ServerProcess, free_ports, server_process
 
-RATE, SECONDS, STALL_S = 200.0, 5.0, 1.0
+RATE, SECONDS, STALL_S = 200.0, 10.0, 1.0
 PATIENCE_S = 60.0
 SCRIPT = Path(openloop.__file__)
 
