@@ -10,7 +10,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import grpc
@@ -21,6 +20,7 @@ from ridgeline.v1 import pricing_service_pb2 as pb
 from ridgeline_server.access.roles import METHOD_ROLES, OPEN_METHODS, Role
 from ridgeline_server.app import App
 from ridgeline_server.transport.rpc import ServiceHandler, UnknownMethods
+from support.conversation import Conversation
 from support.identities import Identities
 from support.process import failed_start, free_ports, server_process
 from support.scrape import Scrape
@@ -252,20 +252,14 @@ def test_an_open_stream_ends_when_its_caller_may_not_call_any_more(
 ) -> None:
     watch = following._tokens
     assert watch is not None
-    sent: SimpleQueue[pb.PredictStreamRequest | None] = SimpleQueue()
-    results = its_wire.stub.PredictStream(
-        iter(sent.get, None), metadata=bearer(changing.of["predict"]), timeout=TIMEOUT
-    )
-    chunks = [pb.Chunk(sequence=number, rows=pb.Records(records=[record()])) for number in range(2)]
-    sent.put(pb.PredictStreamRequest(open=pb.StreamOpen()))
-    sent.put(pb.PredictStreamRequest(chunk=chunks[0]))
-    assert next(results).HasField("opened")
-    assert next(results).HasField("result")
+    stream = Conversation(its_wire, metadata=bearer(changing.of["predict"]))
+    stream.send()
+    assert stream.answer().row_count == 1
     changing.revoke("predict")
     watch.look()
-    sent.put(pb.PredictStreamRequest(chunk=chunks[1]))
-    refusal = refused(lambda: next(results))
-    sent.put(None)
+    stream.send()
+    refusal = refused(stream.answer)
+    stream.end()
     assert (refusal.code, refusal.reason) == UNAUTHENTICATED
 
 

@@ -6,7 +6,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -15,39 +14,17 @@ import grpc
 import pytest
 
 from ridgeline.v1 import pricing_service_pb2 as pb
+from support.conversation import Conversation
 from support.process import HELD_ROWS, ServerProcess, free_ports, server_process
 from support.scrape import Scrape, Since
 from support.servers import ANY_PORT, serving
 from support.traffic import LOGGED, ServerSide, Traffic
-from support.wire import SERVICE, TIMEOUT, Wire, batch_request, columns, connect, record
+from support.wire import SERVICE, TIMEOUT, batch_request, connect, record
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 NOT_SERVING, SERVING = 2, 1
 LONG = "3600"
 METHODS = ("Predict", "PredictBatch", "PredictStream")
-
-
-class Stream:
-    """A stream that is open and waits for its caller."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._messages: SimpleQueue[pb.PredictStreamRequest | None] = SimpleQueue()
-        self._messages.put(pb.PredictStreamRequest(open=pb.StreamOpen()))
-        self.call: Any = wire.stub.PredictStream(iter(self._messages.get, None), timeout=TIMEOUT)
-        next(self.call)
-
-    def price(self, sequence: int) -> float:
-        chunk = pb.Chunk(sequence=sequence, columns=columns([record()]))
-        self._messages.put(pb.PredictStreamRequest(chunk=chunk))
-        return float(next(self.call).result.predictions.price[0])
-
-    def end(self) -> grpc.StatusCode:
-        """Wait for the server to end it; returns the code."""
-        try:
-            code: grpc.StatusCode = self.call.code()
-            return code
-        finally:
-            self._messages.put(None)
 
 
 def test_what_began_is_answered_all_else_is_unavailable_and_both_sides_agree(toy_models: Path) -> None:
@@ -88,20 +65,22 @@ def test_until_load_balancers_have_noticed_calls_are_answered_by_an_unhealthy_se
             urlopen(f"http://{ops}/readyz", timeout=TIMEOUT)
         assert caught.value.read() == b"lame_duck\n"
         assert wire.ask("predict", record()).prediction.price > 0
-        stream = Stream(wire)
-        assert stream.price(0) == stream.price(1) > 0
+        stream = Conversation(wire)
+        stream.send()
+        stream.send()
+        assert stream.answer().price == stream.answer().price
         process.tell(signal.SIGTERM)
         assert process.wait() == 128 + signal.SIGTERM
-        assert stream.end() is UNAVAILABLE
+        assert stream.code() is UNAVAILABLE
 
 
 def test_once_load_balancers_had_their_time_it_drains_and_leaves(toy_models: Path) -> None:
     flags = [*free_ports(toy_models), "--drain-delay-s", "0.05", "--drain-grace-s", LONG]
     with server_process(*flags) as process, connect(process.address()) as wire:
-        stream = Stream(wire)
+        stream = Conversation(wire)
         process.tell(signal.SIGTERM)
         assert process.wait() == 0
-        assert stream.end() is UNAVAILABLE
+        assert stream.code() is UNAVAILABLE
     said = [process.stderr.index(text) for text in ("unhealthy", ": draining\n", "drained in")]
     assert said == sorted(said)
 
@@ -124,13 +103,13 @@ def test_callers_that_are_silent_are_told_unavailable_and_counted_as_such(toy_mo
         connect(app.address) as wire,
     ):
         since = Since(app)
-        stream = Stream(wire)
+        stream = Conversation(wire)
         watch = wire.watch()
         assert next(watch).status == SERVING
         silent = wire.header_only("Predict")
         wire.check()  # same connection: the server has seen what came before
         app.drain()
-        assert stream.end() is UNAVAILABLE
+        assert stream.code() is UNAVAILABLE
         assert silent.call.exception(TIMEOUT).code() is UNAVAILABLE
         assert [status.status for status in _rest(watch)] == [NOT_SERVING]
         assert watch.code() is UNAVAILABLE

@@ -21,12 +21,13 @@ from ridgeline_server.app import App
 from ridgeline_server.token_file import TokenFile
 from ridgeline_server.transport import unpack
 from ridgeline_server.transport.access import Access
+from support.conversation import Conversation
 from support.gate import Gate
 from support.scrape import Scrape
 from support.servers import ANY_PORT, new_app
 from support.status import Refusal, refused
 from support.tokens import Tokens
-from support.wire import FEATURES, TIMEOUT, Wire, batch_request, columns, connect, record
+from support.wire import FEATURES, TIMEOUT, Wire, batch_request, connect, record
 
 RATE = 10
 EXCEEDED = (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_EXCEEDED")
@@ -170,38 +171,13 @@ def test_wrong_rows_count_and_oversized_batches_do_not(wire: Wire, tokens: Token
     assert exceeded(refused(partial(wire.stub.PredictBatch, batch(1), **mine))) == "100"
 
 
-class Conversation:
-    """A stream, chunk by chunk."""
-
-    def __init__(self, wire: Wire, **options: Any) -> None:
-        self._outgoing: SimpleQueue[pb.PredictStreamRequest | None] = SimpleQueue()
-        self._sequence = 0
-        self._outgoing.put(pb.PredictStreamRequest(open=pb.StreamOpen()))
-        self.call = wire.stub.PredictStream(iter(self._outgoing.get, None), **options)
-        assert next(self.call).HasField("opened")
-
-    def send(self, rows: int) -> None:
-        """Send a chunk."""
-        chunk = pb.Chunk(sequence=self._sequence, columns=columns([record()] * rows))
-        self._outgoing.put(pb.PredictStreamRequest(chunk=chunk))
-        self._sequence += 1
-
-    def answer(self) -> int:
-        """Wait for the next answer; returns its rows."""
-        return len(next(self.call).result.predictions.price)
-
-    def end(self) -> None:
-        """Send no more."""
-        self._outgoing.put(None)
-
-
 def test_a_chunk_over_the_rate_is_not_priced_until_what_is_owed_has_come_in(
     wire: Wire, tokens: Tokens, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate(monkeypatch)
     stream = Conversation(wire, **credential(tokens, "batch"))
     stream.send(3 * RATE)
-    assert stream.answer() == 3 * RATE
+    assert stream.answer().row_count == 3 * RATE
     stream.send(7)
     clock.forget()
     clock.wait_read(3)
@@ -210,7 +186,7 @@ def test_a_chunk_over_the_rate_is_not_priced_until_what_is_owed_has_come_in(
     clock.wait_read(3)
     assert gate.runs == 1
     clock.turn(0.1)
-    assert stream.answer() == 7
+    assert stream.answer().row_count == 7
     stream.end()
     assert list(stream.call) == []
     assert stream.call.code() is grpc.StatusCode.OK
@@ -222,7 +198,7 @@ def test_calls_beside_a_stream_that_owes_are_refused_until_it_does_not(
     mine = credential(tokens, "batch")
     stream = Conversation(wire, **mine)
     stream.send(2 * RATE)
-    assert stream.answer() == 2 * RATE
+    assert stream.answer().row_count == 2 * RATE
     single = partial(wire.stub.Predict, pb.PredictRequest(record=record()), **mine)
     assert exceeded(refused(single)) == "1100"
     clock.turn(1.1)
@@ -235,7 +211,7 @@ def indebted(wire: Wire, tokens: Tokens, clock: Clock) -> Conversation:
     """A stream that waits for its rate, and a clock that stands still."""
     stream = Conversation(wire, **credential(tokens, "batch"))
     stream.send(1_000)
-    assert stream.answer() == 1_000
+    assert stream.answer().row_count == 1_000
     clock.forget()
     stream.send(1)
     clock.wait_read(3)
